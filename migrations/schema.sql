@@ -483,6 +483,13 @@ CREATE TABLE guest_place (
 );
 CREATE INDEX guest_place_by_guest ON guest_place (guest_id);
 
+CREATE TABLE guest_word (
+  place text NOT NULL,
+  word text COLLATE "C" NOT NULL,
+  guest_id text NOT NULL,
+  CONSTRAINT guest_word_pkey PRIMARY KEY (place, word, guest_id)
+);
+
 CREATE TABLE hold (
   id text NOT NULL,
   scope text NOT NULL,
@@ -791,6 +798,14 @@ CREATE TABLE message_template (
   CONSTRAINT message_template_version_check CHECK (version > 0)
 );
 
+CREATE TABLE name_word (
+  kind text NOT NULL,
+  word text COLLATE "C" NOT NULL,
+  id text NOT NULL,
+  CONSTRAINT name_word_pkey PRIMARY KEY (kind, word, id),
+  CONSTRAINT name_word_kind_check CHECK (kind = ANY (ARRAY['PROPERTY', 'OWNER', 'STAFF']))
+);
+
 CREATE TABLE notification (
   id text NOT NULL,
   effect_key text NOT NULL,
@@ -999,6 +1014,7 @@ CREATE UNIQUE INDEX one_claim ON payment (gateway_id, gateway_reference) WHERE s
     'CANCELLED', 'REVERSED']);
 CREATE INDEX payment_by_age ON payment (created_at);
 CREATE INDEX payment_by_completion ON payment (completed_at);
+CREATE INDEX payment_by_error ON payment (error_code, created_at) WHERE error_code IS NOT NULL;
 CREATE INDEX payment_by_provider_id ON payment (provider_id);
 CREATE INDEX payment_by_reference ON payment (gateway_reference);
 CREATE INDEX payment_by_reservation ON payment (reservation_id, created_at);
@@ -1340,11 +1356,14 @@ END) STORED,
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
+CREATE INDEX saga_by_error ON saga (error_code, requested_at, id) WHERE error_code IS NOT NULL;
 CREATE INDEX saga_by_name ON saga (name, requested_at, id) INCLUDE (ended_as);
+CREATE INDEX saga_by_request ON saga (request_id, requested_at) WHERE request_id IS NOT NULL;
 CREATE INDEX saga_by_requester ON saga (requested_by, requested_at);
 CREATE INDEX saga_by_subject ON saga (subject_id, requested_at);
 CREATE INDEX saga_due ON saga (next_check_at) WHERE finished_at IS NULL;
 CREATE INDEX saga_of_property ON saga (property_id, requested_at, id) INCLUDE (ended_as) WHERE property_id IS NOT NULL;
+CREATE INDEX saga_of_property_by_error ON saga (property_id, error_code, requested_at, id) WHERE error_code IS NOT NULL;
 CREATE INDEX saga_of_property_by_name ON saga (property_id, name, requested_at, id) INCLUDE (ended_as)
     WHERE property_id IS NOT NULL;
 CREATE INDEX saga_of_property_undone ON saga (property_id, ended_as, requested_at, id)
@@ -1973,6 +1992,7 @@ CREATE INDEX payout_open ON transaction (owner_id, currency) WHERE type = 'OWNER
 CREATE INDEX refund_to_send ON transaction (created_at, id) WHERE type = 'REFUND' AND status = 'PENDING';
 CREATE INDEX transaction_by_age ON transaction (created_at);
 CREATE INDEX transaction_by_completion ON transaction (completed_at) WHERE type = ANY (ARRAY['REFUND', 'OWNER_PAYOUT']);
+CREATE INDEX transaction_by_error ON transaction (error_code, created_at, id) WHERE error_code IS NOT NULL;
 CREATE INDEX transaction_by_gateway_reference ON transaction (gateway_reference) WHERE gateway_reference IS NOT NULL;
 CREATE INDEX transaction_by_parent ON transaction (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX transaction_by_payout_saga ON transaction (payout_saga) WHERE payout_saga IS NOT NULL;
@@ -1983,6 +2003,8 @@ CREATE INDEX transaction_not_completed ON transaction (status, created_at, id) W
     'PROCESSING', 'FAILED', 'CANCELLED', 'REVERSED', 'MANUAL_REQUIRED']);
 CREATE INDEX transaction_of_owner ON transaction (owner_id, created_at) WHERE owner_id IS NOT NULL;
 CREATE INDEX transaction_of_property ON transaction (property_id, created_at, id) WHERE property_id IS NOT NULL;
+CREATE INDEX transaction_of_property_by_error ON transaction (property_id, error_code, created_at, id)
+    WHERE error_code IS NOT NULL;
 CREATE INDEX transaction_of_property_by_owner ON transaction (property_id, owner_id, created_at, id)
     WHERE owner_id IS NOT NULL;
 CREATE INDEX transaction_of_property_by_type ON transaction (property_id, type, created_at, id)
@@ -2482,6 +2504,38 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE FUNCTION guest_words()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    DELETE FROM guest_word w USING search_words(OLD.name, OLD.email, OLD.phone) said (word),
+        (SELECT '' UNION ALL SELECT 'by ' || OLD.created_by UNION ALL SELECT 'at ' || p.property_id FROM guest_place p WHERE p.guest_id = OLD.id) places (place)
+     WHERE w.place = places.place AND w.word = said.word AND w.guest_id = OLD.id;
+  END IF;
+  IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+  INSERT INTO guest_word SELECT places.place, said.word, NEW.id FROM search_words(NEW.name, NEW.email, NEW.phone) said (word),
+      (SELECT '' UNION ALL SELECT 'by ' || NEW.created_by UNION ALL SELECT 'at ' || p.property_id FROM guest_place p WHERE p.guest_id = NEW.id) places (place)
+   WHERE places.place IS NOT NULL ON CONFLICT DO NOTHING;
+  RETURN NEW;
+END $function$;
+
+CREATE FUNCTION guest_words_at_place()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO guest_word SELECT 'at ' || NEW.property_id, said.word, g.id
+      FROM guest g, search_words(g.name, g.email, g.phone) said (word) WHERE g.id = NEW.guest_id ON CONFLICT DO NOTHING;
+  ELSE
+    DELETE FROM guest_word w USING guest g, search_words(g.name, g.email, g.phone) said (word)
+     WHERE g.id = OLD.guest_id AND w.place = 'at ' || OLD.property_id AND w.word = said.word AND w.guest_id = g.id;
+  END IF;
+  RETURN NULL;
+END $function$;
+
 CREATE FUNCTION is_subject_of(subject_type text, subject_id text, scope jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2643,6 +2697,22 @@ CREATE FUNCTION mark_all()
 AS $function$
 BEGIN
   INSERT INTO integrity_mark (kind, ref) VALUES ('all', TG_TABLE_NAME);
+  RETURN NULL;
+END $function$;
+
+CREATE FUNCTION name_words()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    DELETE FROM name_word w USING search_words(OLD.name, to_jsonb(OLD) ->> 'email', to_jsonb(OLD) ->> 'phone') said (word)
+     WHERE w.kind = TG_ARGV[0] AND w.word = said.word AND w.id = OLD.id;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    INSERT INTO name_word SELECT TG_ARGV[0], said.word, NEW.id
+      FROM search_words(NEW.name, to_jsonb(NEW) ->> 'email', to_jsonb(NEW) ->> 'phone') said (word) ON CONFLICT DO NOTHING;
+  END IF;
   RETURN NULL;
 END $function$;
 
@@ -3033,6 +3103,30 @@ CREATE FUNCTION saga_refuse(code text)
 AS $function$
 BEGIN RAISE EXCEPTION '%', code USING ERRCODE = 'RM001'; END $function$;
 
+CREATE FUNCTION search_text(given text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN btrim(regexp_replace(lower((NORMALIZE("left"(given, 200), NFKC) COLLATE pg_c_utf8)), '[\s.,;:''"()/_-]+'::text, ' '::text, 'g'::text));
+
+CREATE FUNCTION search_words(name text, email text, phone text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT DISTINCT "left"(words.word, 120) AS "left"
+    FROM ( SELECT array_to_string((split.parts[place.place:] || split.parts[:(place.place - 1)]), ' '::text) AS word
+            FROM ( SELECT string_to_array(search_text(search_words.name), ' '::text) AS parts) split,
+             LATERAL generate_series(1, LEAST(cardinality(split.parts), 6)) place(place)
+         UNION ALL
+          SELECT lower((search_words.email COLLATE pg_c_utf8)) AS lower
+         UNION ALL
+          SELECT forms.digits
+            FROM ( SELECT regexp_replace(search_words.phone, '[^0-9]'::text, ''::text, 'g'::text) AS full_number) number,
+             LATERAL ( VALUES (number.full_number), ("right"(number.full_number, 9))) forms(digits)) words
+   WHERE (words.word <> ''::text);
+END;
+
 CREATE FUNCTION slot_follows_rule()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3226,6 +3320,13 @@ CREATE TRIGGER apart BEFORE INSERT ON event_run FOR EACH ROW EXECUTE FUNCTION pl
 CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION guest_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_events();
+CREATE TRIGGER words AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_words();
+CREATE TRIGGER words_of_change AFTER UPDATE OF name, email, phone, created_by ON guest FOR EACH ROW
+    WHEN (old.name IS DISTINCT FROM new.name OR old.email IS DISTINCT FROM new.email
+    OR old.phone IS DISTINCT FROM new.phone OR old.created_by IS DISTINCT FROM new.created_by)
+    EXECUTE FUNCTION guest_words();
+CREATE TRIGGER words_of_gone BEFORE DELETE ON guest FOR EACH ROW EXECUTE FUNCTION guest_words();
+CREATE TRIGGER words AFTER INSERT OR DELETE ON guest_place FOR EACH ROW EXECUTE FUNCTION guest_words_at_place();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON hold FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON incident FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON income_distribution FOR EACH STATEMENT
@@ -3278,6 +3379,8 @@ CREATE TRIGGER not_archived BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTIO
 CREATE TRIGGER events_of_change AFTER UPDATE ON owner FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION owner_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON owner FOR EACH ROW EXECUTE FUNCTION owner_events();
+CREATE TRIGGER words AFTER INSERT OR DELETE OR UPDATE OF name, email, phone ON owner FOR EACH ROW
+    EXECUTE FUNCTION name_words('OWNER');
 CREATE TRIGGER events_of_change AFTER UPDATE ON payment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION payment_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON payment REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
@@ -3299,6 +3402,8 @@ CREATE TRIGGER events_of_change AFTER UPDATE ON property REFERENCING OLD TABLE A
     FOR EACH STATEMENT EXECUTE FUNCTION property_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON property REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
     EXECUTE FUNCTION property_events();
+CREATE TRIGGER words AFTER INSERT OR DELETE OR UPDATE OF name ON property FOR EACH ROW
+    EXECUTE FUNCTION name_words('PROPERTY');
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON rating FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON reconciliation_line FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
@@ -3364,6 +3469,8 @@ CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON settlement FOR EACH
 CREATE TRIGGER events_of_change AFTER UPDATE ON staff FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION staff_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON staff FOR EACH ROW EXECUTE FUNCTION staff_events();
+CREATE TRIGGER words AFTER INSERT OR DELETE OR UPDATE OF name, email, phone ON staff FOR EACH ROW
+    EXECUTE FUNCTION name_words('STAFF');
 CREATE TRIGGER count_booking AFTER UPDATE OF status, assignee_id, scheduled_at, ends_at, slot_start, slot_end ON task
     FOR EACH ROW WHEN ((new.status = ANY (ARRAY['ASSIGNED', 'IN_PROGRESS'])) AND ((old.status <> ALL (ARRAY['ASSIGNED',
     'IN_PROGRESS'])) OR old.assignee_id IS DISTINCT FROM new.assignee_id OR COALESCE(old.slot_start,

@@ -9,6 +9,7 @@ import type { Logger } from './kernel/log.ts';
 import type { QueueConnection } from './queues/connection.ts';
 import { MONEY_SAGAS } from './sagas/index.ts';
 import { auditSign } from './watchdog/signs/audit.ts';
+import { declinedSign, disputeSign } from './watchdog/signs/money.ts';
 import { redisSign, type WatchedQueues } from './watchdog/signs/queues.ts';
 import { approvalSign, holdSign, sagaSign, setAsideSign, waitingSign, webhookSign } from './watchdog/signs/rows.ts';
 import { circuitSign, workerSign } from './watchdog/signs/workers.ts';
@@ -44,6 +45,8 @@ export function createWatch({ db, queues, holder, timeZone, teller, ...rest }: W
       waitingSign(db),
       sagaSign(db, (name) => MONEY_SAGAS.has(name)),
       approvalSign(db),
+      declinedSign(db),
+      disputeSign(db),
       holdSign(db),
       setAsideSign(db),
       webhookSign(db),

@@ -118,6 +118,9 @@ async function pathsOf(url: string): Promise<readonly string[]> {
     '/console/stays/stay-today-0',
     '/console/sagas?status=parked',
     '/console/messages?reservationId=stay-today-0',
+    '/console/find?q=john',
+    '/console/find?q=stay-today-0',
+    `/console/find?q=${dayFromNow(0)}`,
     `/console/metrics?from=${dayFromNow(-365)}&to=${dayFromNow(0)}`,
   ];
 }

@@ -96,6 +96,7 @@ SELECT format('ALTER TABLE %s ATTACH PARTITION %s %s', i.inhparent::regclass, i.
 /** A NOT NULL constraint is named where it has another name than the server would give it. */
 const COLUMNS = `
 SELECT concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
+         CASE WHEN a.attcollation <> t.typcollation THEN format('COLLATE %s', a.attcollation::regcollation) END,
          CASE WHEN a.attgenerated = 's' THEN format('GENERATED ALWAYS AS (%s) STORED', pg_get_expr(d.adbin, d.adrelid, true))
               WHEN c.relispartition THEN NULL
               WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
@@ -103,7 +104,7 @@ SELECT concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmo
          CASE WHEN a.attnotnull AND n.conname <> c.relname || '_' || a.attname || '_not_null' THEN format('CONSTRAINT %I', n.conname) END,
          CASE WHEN a.attnotnull THEN 'NOT NULL' END,
          CASE WHEN a.attgenerated = '' AND d.oid IS NOT NULL THEN 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid, true) END) AS text
-  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   LEFT JOIN pg_constraint n ON n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum]
  WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`;

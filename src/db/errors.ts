@@ -54,5 +54,10 @@ export async function retryContention<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** `query_canceled`: a statement took longer than it may, and the server has ended it. */
+const CANCELED = '57014';
+export const isCanceled = (error: unknown): boolean =>
+  error instanceof Error && Reflect.get(error, 'code') === CANCELED;
+
 /** For lanes: a database that is away is away for every item. */
 export const isUnreachable = (error: unknown): boolean => classifyDbError(error).kind === 'unreachable';

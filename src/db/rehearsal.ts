@@ -17,28 +17,61 @@ const STATEMENT_TIMEOUT_MS = 2_000;
 /** Of a process: each takes a connection for as long as it runs, and real work needs some as well. */
 const AT_ONCE = 3;
 const slots = createRunSlots({ max: AT_ONCE });
-/** More wait for their turn than a person would wait for. */
-const MAX_WAITING = 12;
+/** More wait for their turn than a person would wait for: of one person or one subject, and of all. */
+const MAX_IN_LINE = 12;
+const MAX_WAITING = 60;
+
+/**
+ * Those of one asker come one after the other, so that nobody is kept from planning by somebody else's plans; and those of one subject,
+ * so that a change that waits for its lock gets it between two of them. Locks that share a row would let it wait for all.
+ */
+export interface Turn {
+  readonly asker: string;
+  readonly subject: string;
+}
+interface Line {
+  waiting: number;
+  last: Promise<unknown>;
+}
+const lines = new Map<string, Line>();
 let waiting = 0;
 
-async function turn(): Promise<() => void> {
-  if (waiting >= MAX_WAITING)
-    throw new RoomyError('SERVICE_UNAVAILABLE', { text: 'Too many plans are being made just now: ask again' });
-  waiting += 1;
+/** Runs work when all that came before it in its line is over. */
+async function inLine<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const line = lines.get(name) ?? { waiting: 0, last: Promise.resolve() };
+  if (line.waiting >= MAX_IN_LINE) throw tooMany();
+  lines.set(name, line);
+  line.waiting += 1;
+  const turn = line.last.then(work);
+  line.last = turn.catch(() => undefined);
   try {
-    return await new Promise((resolve) => slots.request(() => resolve(slots.take(() => undefined))));
+    return await turn;
   } finally {
-    waiting -= 1;
+    line.waiting -= 1;
+    if (line.waiting === 0) lines.delete(name);
   }
 }
 
-/** Runs `work` on such a database, a few of them at a time. Whatever comes of it, nothing is committed. Throws what `work` throws. */
-export async function inRehearsal<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
-  const release = await turn();
+async function inSlot<T>(work: () => Promise<T>): Promise<T> {
+  const release = await new Promise<() => void>((resolve) => slots.request(() => resolve(slots.take(() => undefined))));
   try {
-    return await rolledBack(db, work);
+    return await work();
   } finally {
     release();
+  }
+}
+
+const tooMany = (): RoomyError =>
+  new RoomyError('SERVICE_UNAVAILABLE', { text: 'Too many plans are being made just now: ask again' });
+
+/** Runs `work` on such a database, a few of them at a time. Whatever comes of it, nothing is committed. Throws what `work` throws. */
+export async function inRehearsal<T>(db: Db, { asker, subject }: Turn, work: (db: Db) => Promise<T>): Promise<T> {
+  if (waiting >= MAX_WAITING) throw tooMany();
+  waiting += 1;
+  try {
+    return await inLine(`asker ${asker}`, () => inLine(`subject ${subject}`, () => inSlot(() => rolledBack(db, work))));
+  } finally {
+    waiting -= 1;
   }
 }
 

@@ -257,6 +257,12 @@ export interface GuestPlace {
   property_id: string;
 }
 
+export interface GuestWord {
+  guest_id: string;
+  place: string;
+  word: string;
+}
+
 export interface Hold {
   held_at: Generated<Date>;
   held_by: string;
@@ -465,6 +471,12 @@ export interface MessageTemplate {
   message: string;
   subject: string | null;
   version: number;
+}
+
+export interface NameWord {
+  id: string;
+  kind: "OWNER" | "PROPERTY" | "STAFF";
+  word: string;
 }
 
 export interface Notification {
@@ -1138,6 +1150,7 @@ export interface DB {
   gateway_event: GatewayEvent;
   guest: Guest;
   guest_place: GuestPlace;
+  guest_word: GuestWord;
   hold: Hold;
   idempotency_key: IdempotencyKey;
   identity: Identity;
@@ -1158,6 +1171,7 @@ export interface DB {
   message_rule: MessageRule;
   message_setting: MessageSetting;
   message_template: MessageTemplate;
+  name_word: NameWord;
   notification: Notification;
   notification_content: NotificationContent;
   notification_due: NotificationDue;

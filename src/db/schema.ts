@@ -152,15 +152,15 @@ export type RecurrenceEvery =
 export interface IncidentExample {
   /** Of the record: a saga, a stream and number of the audit trail, a row that was set aside. */
   readonly id: string;
-  readonly sagaId?: string;
-  readonly reservationId?: string;
-  readonly propertyId?: string;
+  readonly sagaId?: string | undefined;
+  readonly reservationId?: string | undefined;
+  readonly propertyId?: string | undefined;
   /** Since when it is so. */
-  readonly since?: string;
+  readonly since?: string | undefined;
   /** How often it was tried. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /** Why the last time failed. */
-  readonly code?: string;
+  readonly code?: string | undefined;
 }
 /** A row of the audit trail that does not fit into its chain. */
 export interface BrokenRow {

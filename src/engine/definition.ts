@@ -81,6 +81,8 @@ export interface EndContext {
   readonly db: Db | Tx;
   /** It waits for nothing: in a rehearsal nobody else is at work, and whoever skips the last step holds the saga's lock. */
   readonly isAtOnce?: true;
+  /** A person has skipped the last step: what it would have done is not counted. Of earlier steps their outputs say so. */
+  readonly isLastSkipped?: true;
 }
 
 /** In the transaction in which a saga ends undone; `code`: why. */

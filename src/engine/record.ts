@@ -43,7 +43,7 @@ export function releasedAfter(
 export async function endOf(
   db: Db | Tx,
   due: DueStep,
-  options: Pick<EndContext, 'isAtOnce'> = {},
+  options: Omit<EndContext, 'db'> = {},
 ): Promise<PreparedEnd | null> {
   const { state, definition, step, direction } = due;
   if (direction === 'C') return compensatedEnd(state, errorOf(state));

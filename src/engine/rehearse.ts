@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../db/client.ts';
-import { classifyDbError, retryContention } from '../db/errors.ts';
+import { classifyDbError, isCanceled, retryContention } from '../db/errors.ts';
 import { inRehearsal } from '../db/rehearsal.ts';
 import type { Ports } from '../domain/ports.ts';
 import { InvariantError, RoomyError, required } from '../kernel/errors.ts';
@@ -33,6 +33,8 @@ export interface RehearsalParts {
   readonly ports: Ports;
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
   readonly log: Logger;
+  /** Who asks for it: one person's plans come one after the other. */
+  readonly asker: string;
 }
 /** What is read of the changes, on the database that has them. */
 export type ReadChanges<Changes> = (db: Db, ran: RanSagas) => Promise<Changes>;
@@ -63,7 +65,7 @@ const MAX_MS = 5_000;
 
 /**
  * Answers what the saga would do, and what `read` makes of the changes. Throws `RoomyError`: the refusal that the saga would be
- * refused or undone with, and `SAGA_IN_PROGRESS` also while somebody works on the same rows. Nothing is left behind.
+ * refused or undone with, and `SERVICE_UNAVAILABLE` while somebody works on the same rows. Nothing is left behind.
  */
 export async function rehearseSaga<Input, Changes>(
   parts: RehearsalParts,
@@ -106,10 +108,13 @@ async function rehearse<Changes>(
 ): Promise<Rehearsed<Changes>> {
   try {
     return await unmeasured(() =>
-      inRehearsal(parts.db, async (db) => {
-        const { sagaIds, ...rehearsed } = await runAll({ ...parts, db }, begin);
-        return { ...rehearsed, changes: await read(db, { sagaIds, subjectId }) };
-      }),
+      // What lost a lock to others has left nothing behind.
+      retryContention(() =>
+        inRehearsal(parts.db, { asker: parts.asker, subject: subjectId }, async (db) => {
+          const { sagaIds, ...rehearsed } = await runAll({ ...parts, db }, begin);
+          return { ...rehearsed, changes: await read(db, { sagaIds, subjectId }) };
+        }),
+      ),
     );
   } catch (thrown) {
     throw refusalOf(thrown);
@@ -278,14 +283,12 @@ function warningsIn(data: unknown): readonly string[] {
   return Array.isArray(found) ? found.filter((one) => typeof one === 'string') : [];
 }
 
-/** A statement took too long, and the server has ended it. */
-const QUERY_CANCELED = '57014';
-const isCanceled = (error: unknown): boolean => error instanceof Error && Reflect.get(error, 'code') === QUERY_CANCELED;
+const HELD_UP = 'Somebody is at work on the same things just now: ask for the plan again';
 
 /** What a caller is told who asked for a rehearsal that did not come to its end. */
 function refusalOf(thrown: unknown): unknown {
   const error = (thrown instanceof StepRetry || thrown instanceof StepDeferred) && thrown.cause ? thrown.cause : thrown;
   if (error instanceof RoomyError) return error;
-  if (classifyDbError(error).kind === 'contention') return new RoomyError('SAGA_IN_PROGRESS', { cause: error });
-  return isCanceled(error) ? new RoomyError('SERVICE_UNAVAILABLE', { cause: error }) : error;
+  const isHeldUp = classifyDbError(error).kind === 'contention' || isCanceled(error);
+  return isHeldUp ? new RoomyError('SERVICE_UNAVAILABLE', { cause: error, text: HELD_UP }) : error;
 }

@@ -59,7 +59,8 @@ export async function skipWithin(tx: Tx, definitionOf: DefinitionOf, act: SkipAc
   const steps =
     direction === 'C' ? await pendingCompensations(tx, state.id) : remainingForward(step.no + 1, state.totalSteps);
   const [nextStep] = steps;
-  const end = direction === 'F' || nextStep === undefined ? await endOf(tx, due, { isAtOnce: true }) : null;
+  const end =
+    direction === 'F' || nextStep === undefined ? await endOf(tx, due, { isAtOnce: true, isLastSkipped: true }) : null;
   if (end || nextStep === undefined) return endBehind(tx, due, end);
   await advanceSaga(tx, state.id, direction, { nextStep, releases: releasedAfter(definition, step, direction) });
   return { due, flow: await orderFlow(tx, state, { direction, generation, steps, again: true }) };

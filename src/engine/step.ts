@@ -144,8 +144,8 @@ interface MaySkip<Input, Done, Out> {
 
 export interface ReadSpec<Input, Done, Out> extends StepOptions<Input, Done> {
   /**
-   * A person may have it read once more by a retry, while the saga is parked at a step before which nothing but reads was done since. Not where
-   * that step may have told another system what was read: it says the same under the same key on every attempt.
+   * A person may have it read once more by a retry, while the saga is parked at a step before which nothing but reads was done since. A call
+   * that tells another system what was read has a key of its own for each reading: it says the same under the same key on every attempt.
    */
   readonly readsAgain?: true;
   run(context: StepContext<Input, Done> & ReadContext): Promise<Out>;

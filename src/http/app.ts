@@ -62,6 +62,7 @@ import { registerSagaEvidence } from './routes/saga-evidence.ts';
 import { registerSagaFailures } from './routes/saga-failures.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerSchedules } from './routes/schedules.ts';
+import { registerSearch } from './routes/search.ts';
 import { registerStaff } from './routes/staff.ts';
 import { registerSweepFailures } from './routes/sweep-failures.ts';
 import { registerTaskWork } from './routes/task-work.ts';
@@ -139,6 +140,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerVisits(register, services);
   registerTimelines(register, services);
   registerDay(register, services);
+  registerSearch(register, services);
   registerGuestLinks(register, services);
   registerRatings(register, services);
   registerPayments(register, services);

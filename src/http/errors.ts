@@ -1,5 +1,5 @@
 import { HTTPException } from 'hono/http-exception';
-import { classifyDbError } from '../db/errors.ts';
+import { classifyDbError, isCanceled } from '../db/errors.ts';
 import { type ErrorCode, isErrorCode, RoomyError } from '../kernel/errors.ts';
 import { executionPath } from '../kernel/links.ts';
 import type { AnyContext } from './context.ts';
@@ -74,7 +74,7 @@ export function refusalOf(thrown: unknown): RoomyError {
     case 'refused':
       return new RoomyError(isErrorCode(failure.code) ? failure.code : 'INTERNAL_ERROR', { cause: thrown });
     case 'other':
-      return new RoomyError('INTERNAL_ERROR', { cause: thrown });
+      return new RoomyError(isCanceled(thrown) ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_ERROR', { cause: thrown });
   }
 }
 

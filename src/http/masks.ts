@@ -58,6 +58,21 @@ const recordOf = ({ type }: EventView): string => type.split('.')[0] ?? '';
 export const eventShown = (c: AnyContext, event: EventView): EventView =>
   seesMoney(c) ? event : { ...event, data: detailsShown(c, event.data, recordOf(event)) };
 
+/**
+ * What a person wrote about one stay or about money, or a code in its place, is not for operators, unless they wrote it; what concerns the
+ * engine as a whole is (security.md O10).
+ */
+export function wordsShown(
+  c: AnyContext,
+  {
+    by,
+    words,
+    isOfEngine,
+  }: { readonly by: string | null; readonly words: string | null; readonly isOfEngine: boolean },
+): string | null {
+  return !isOperator(c) || isOfEngine || by === callerOf(c).principal ? words : null;
+}
+
 /** An execution with or without its steps. */
 export function executionShown<T extends ExecutionView & Partial<Pick<ExecutionDetail, 'steps' | 'amendments'>>>(
   c: AnyContext,
@@ -65,13 +80,12 @@ export function executionShown<T extends ExecutionView & Partial<Pick<ExecutionD
 ): T {
   const steps = saga.steps?.map((step) => ({ ...step, skipped: reasonShown(c, step.skipped) }));
   const amendments = saga.amendments?.map((amendment) => ({
-    ...amendment,
+    ...reasonShown(c, amendment),
     fields: detailsShown(c, amendment.fields),
-    reason: reasonShown(c, amendment)?.reason ?? null,
   }));
   const shown = {
     ...saga,
-    pausedBy: reasonShown(c, saga.pausedBy),
+    pausedBy: reasonShown(c, saga.pausedBy, saga.pausedBy?.scope !== 'SAGA'),
     ...(steps && { steps }),
     ...(amendments && { amendments }),
   };
@@ -92,10 +106,16 @@ export function executionShown<T extends ExecutionView & Partial<Pick<ExecutionD
 }
 
 /** Why somebody has paused it, or skipped a step, is for those who read holds. */
-function reasonShown<T extends { readonly reason: string | null }>(c: AnyContext, act: T | null): T | null {
+function reasonShown<T extends { readonly by: string; readonly reason: string | null } | null>(
+  c: AnyContext,
+  act: T,
+  isOfEngine = false,
+): T {
+  if (act === null) return act;
   const policy = policyOf('GET', '/api/production/holds');
   const mayRead = policy === 'anonymous' || permits(policy, callerOf(c));
-  return act && !mayRead ? { ...act, reason: null } : act;
+  const reason = mayRead ? wordsShown(c, { by: act.by, words: act.reason, isOfEngine }) : null;
+  return { ...act, reason };
 }
 
 export const executionsShown = async <T extends ExecutionView>(

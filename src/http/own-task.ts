@@ -35,17 +35,20 @@ function typesOf(c: AnyContext): readonly TaskType[] {
 
 /**
  * Titles of meetings name the guest: an owner, a person who only cleans or repairs, and a service without `guests:read` read the kind of
- * the work instead. What was written about a meeting is for those who meet the guest. Amounts are a service's with `finance:read`.
+ * the work instead. What was written about a meeting is for those who meet the guest. Amounts are a service's with `finance:read`, and not of those who only
+ * clean or repair.
  */
 export function titledFor<T extends Titled & Partial<Written>>(c: AnyContext, task: T): T {
   const caller = callerOf(c);
   const isService = caller.kind === 'service';
   const role = isService ? null : caller.role;
-  const amounts =
-    isService && !seesMoney(c) ? { estimate: null, completion: detailsShown(c, task.completion ?? null) } : {};
-  const readsTitle = isService
-    ? caller.scopes.has('guests:read')
-    : role !== 'OWNER' && role !== 'CLEANER' && role !== 'MAINTENANCE_STAFF';
+  const worksAlone = role === 'CLEANER' || role === 'MAINTENANCE_STAFF';
+  const amounts = worksAlone
+    ? { estimate: null }
+    : isService && !seesMoney(c)
+      ? { estimate: null, completion: detailsShown(c, task.completion ?? null) }
+      : {};
+  const readsTitle = isService ? caller.scopes.has('guests:read') : role !== 'OWNER' && !worksAlone;
   if (readsTitle) return { ...task, ...amounts };
   const written = (isService || role === 'OWNER') && isOfStay(task) ? { description: null, completion: null } : {};
   return { ...task, ...amounts, ...written, title: neutralTitle(task) };

@@ -36,6 +36,7 @@ export const PAGE_POLICIES = {
   'POST /console/language': 'anonymous',
   'GET /console/live': 'anonymous',
   'GET /console/files/:file': 'anonymous',
+  'GET /console/find': 'anonymous',
   'GET /console/today': 'anonymous',
   'GET /console/stays/:id': 'anonymous',
   'POST /console/stays/:id/confirm': 'anonymous',

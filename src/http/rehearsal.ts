@@ -47,7 +47,7 @@ async function answerPlan(
 ): Promise<Response> {
   const { db, ports, log } = deps;
   const beginning = await readBeginning(db);
-  const parts = { db, ports, definitionOf, log: log.child({ rehearsal: true }) };
+  const parts = { db, ports, definitionOf, log: log.child({ rehearsal: true }), asker: callerOf(c).principal };
   const { changes: after, ...rehearsed } = await rehearse(parts, async (within, ran) =>
     readStanding(within, await readTouched(within, beginning, 'transaction', ran), deps),
   );

@@ -90,8 +90,11 @@ function paragraphsOf(told: Told, wording: Wording): string {
   ].join('\n\n');
 }
 
-function exampleLine(example: IncidentExample, { stays, timeZone }: Wording): string {
+/** Ends with the page on which this one is mended, if it has one. */
+function exampleLine(example: IncidentExample, { stays, timeZone, publicUrl }: Wording): string {
   const stay = example.reservationId === undefined ? undefined : stays.get(example.reservationId);
+  const { sagaId, reservationId } = example;
+  const page = sagaId === undefined ? stayPage(reservationId) : `sagas/${encodeURIComponent(sagaId)}`;
   return [
     ...(stay ? [`${stay.property}, guest ${stay.initials}, ${stay.arrival} to ${stay.departure}`] : []),
     example.id,
@@ -100,5 +103,8 @@ function exampleLine(example: IncidentExample, { stays, timeZone }: Wording): st
       ? []
       : [`tried ${example.attempts} ${example.attempts === 1 ? 'time' : 'times'}`]),
     ...(example.code === undefined ? [] : [`last answer ${example.code}`]),
+    ...(page === null ? [] : [`${publicUrl}/console/${page}`]),
   ].join('; ');
 }
+const stayPage = (id: string | undefined): string | null =>
+  id === undefined ? null : `stays/${encodeURIComponent(id)}`;

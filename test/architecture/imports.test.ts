@@ -27,7 +27,7 @@ const DOMAIN_LAYERS: readonly (readonly string[])[] = [
   ['reservations'],
   ['messages', 'approvals', 'tasks', 'finance', 'incidents'],
   ['assignment', 'stay-tasks'],
-  ['stays', 'analytics'],
+  ['stays', 'analytics', 'search'],
 ];
 /** Only these know the queue's libraries, so that a saga can be accepted while Redis is down. */
 const KNOWS_QUEUES = new Set(['queues', 'workers', 'ops']);

@@ -16,6 +16,8 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   owner: 'domain/people/owners.ts',
   guest: 'domain/people/guests.ts',
   guest_place: 'TRIGGERS',
+  guest_word: 'TRIGGERS',
+  name_word: 'TRIGGERS',
   staff: 'domain/people/staff.ts',
   identity: 'domain/people/identities.ts',
   passkey: 'domain/people/passkeys.ts',

@@ -242,6 +242,7 @@ async function expectSkipped(
     .where('recipient_type', '<>', 'OPS')
     .execute();
   expect(messages).toEqual([]);
+  await expectCounted(bed, sagaId);
   await expectAudited(db, sagaId, step);
   const answer = await process.engine.orchestrator.waitForAnswer(sagaId, 5_000);
   expect(answer?.status).toBe(200);
@@ -258,6 +259,25 @@ async function namesOnlyWhatWorks(process: TestProcess, sagaId: string, step: St
         ? 'It is being undone already'
         : 'It is past its point of no return, and can only go on: retry it now, or skip this step',
   });
+}
+
+/** The row that closes the saga counts no message that was not ordered: one for each event and recipient, whatever the channels. */
+async function expectCounted({ db }: Lab['bed'], sagaId: string): Promise<void> {
+  const ordered = await db
+    .selectFrom('notification')
+    .select(['event', 'recipient_type', 'recipient_id'])
+    .distinct()
+    .where('saga_id', '=', sagaId)
+    .where('event', '<>', 'SYSTEM_ALERT')
+    .execute();
+  const closing = await db
+    .selectFrom('audit_log')
+    .select('body')
+    .where('stream_id', '=', sagaId)
+    .where('ends', '=', true)
+    .executeTakeFirstOrThrow();
+  const { notificationsSent = 0 } = JSON.parse(closing.body).details;
+  expect(notificationsSent, `${ordered.map(({ event }) => event)}`).toBeLessThanOrEqual(ordered.length);
 }
 
 /** Without the announcement: the orders stay in Postgres. */

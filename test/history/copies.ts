@@ -24,6 +24,7 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   redrive: 'as often as somebody ordered it, not as there were stays',
   redrive_saga: 'as often as somebody ordered it, not as there were stays',
   hold: 'as often as somebody paused, not as there were stays',
+  name_word: 'as many as there are people and places, not stays',
   incident: 'as many as there were faults, not stays',
   incident_notice: 'as many as there were faults, not stays',
   process: 'what runs',

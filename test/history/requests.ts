@@ -44,6 +44,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   '/console': 'leads to the first page of the console',
   '/console/live': 'does not end; it reads as the pages do, and then what is new',
   '/console/files/{file}': 'reads nothing',
+  '/console/find': 'a page of one session over the search of the API',
   '/console/today': 'a page of one session over a GET of the API',
   '/console/stays/{id}': 'a page of one session over GETs of the API',
   '/console/sagas': 'a page of one session over the list of the API',

@@ -7,6 +7,7 @@ import { PropertyChange } from '../../src/http/schemas/properties.ts';
 import { ReservationChange } from '../../src/http/schemas/reservations.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { startAccessChange } from '../../src/sagas/change-access/start.ts';
+import { DEFINITIONS } from '../../src/sagas/index.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { deliverAll } from '../setup/deliver.ts';
@@ -309,6 +310,45 @@ describe('a later departure', () => {
     // A person has decided: it is not asked for again.
     await follow();
     expect(await sagaOf(stay)).toMatchObject({ id, status: 'resolved' });
+  });
+
+  it('that is retried from a read which finds another grant goes out under another key: none has two contents', async () => {
+    // A read that may be read again, with a call behind it, is tried here.
+    const reread = DEFINITIONS.filter(({ steps }) => steps.some((step) => step.readsAgain === true));
+    expect(reread.map(({ name }) => name)).toEqual(['changeAccess']);
+    const stay = await inHouse();
+    const sent: { readonly key: string; readonly content: string }[] = [];
+    use({
+      changePeriod: async ({ key, ...content }) => {
+        sent.push({ key, content: JSON.stringify(content) });
+        throw new RoomyError('AMENITIES_REFUSED', { details: { amenityError: 'TIME_NOT_CHANGED' } });
+      },
+    });
+    await agree(stay, { plannedDeparture: '13:00' });
+    await follow();
+    const { id } = await sagaOf(stay);
+    const retried = async (fromStep?: string): Promise<void> => {
+      const body = { reason: 'Again', ...(fromStep === undefined ? {} : { fromStep }) };
+      expect((await system.call('POST', `/sagas/executions/${id}/retry`, { body })).status).toBe(200);
+      expect(await restOf(system.bed.db, id)).toBe('parked');
+    };
+    await retried();
+    const grantAt = (device: string, activationKey: string) =>
+      sql`UPDATE amenity_grant SET device = ${device}, activation_key = ${activationKey} WHERE reservation_id = ${stay.id}`.execute(
+        system.bed.db,
+      );
+    const { rows } = await sql<{ device: string; activation_key: string }>`
+      SELECT device, activation_key FROM amenity_grant WHERE reservation_id = ${stay.id}`.execute(system.bed.db);
+    await grantAt('another-lock', 'another-key');
+    await retried('validateAccess');
+    await grantAt(rows[0]?.device ?? '', rows[0]?.activation_key ?? '');
+    await retried('validateAccess');
+    expect(sent).toHaveLength(4);
+    expect(sent[0]).toEqual(sent[1]);
+    expect(sent[2]?.content).toContain('another-lock');
+    expect(sent[3]?.content).toBe(sent[0]?.content);
+    // A device that knows a key answers as the first time, and would keep what came between.
+    expect(new Set(sent.map(({ key }) => key)).size).toBe(3);
   });
 
   it('that the lock has perhaps taken is taken back where it cannot be, and the guest is not told', async () => {

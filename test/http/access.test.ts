@@ -29,6 +29,7 @@ const SIGNED_IN = new Set([
   '/owner',
   '/console',
   '/console/incidents',
+  '/console/find',
   '/console/today',
   '/console/sagas',
   '/console/messages',

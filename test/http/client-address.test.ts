@@ -60,6 +60,13 @@ describe('P1: behind a proxy', () => {
     expect(lineOf('trace-2')?.ip).toBe('198.51.100.9');
   });
 
+  it('replaces an id that is one of ours, as two requests would be told as one', async () => {
+    const ours = (await ask('10.0.0.1', {})).headers.get('x-request-id') ?? '';
+    const again = (await ask('10.0.0.1', { 'x-request-id': ours })).headers.get('x-request-id');
+    expect(again).toMatch(/^request-/);
+    expect(again).not.toBe(ours);
+  });
+
   it('replaces an id that is not well-formed, or too long', async () => {
     for (const id of ['', 'a b', '-x', 'x'.repeat(129), 'a,b', 'é', '4242424242424242', '<b>']) {
       const answer = await ask('10.0.0.1', { 'x-request-id': id });

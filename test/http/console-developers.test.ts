@@ -63,7 +63,7 @@ it('shows what has happened, types, endpoints and, to administrators, keys', asy
   expect(text).toContain('Channel &lt;manager&gt;');
   expect(text).toContain(secret.slice(0, 12));
   expect(text).not.toContain(secret);
-  expect(text).toContain('data-stream="/console/live?about=developers"');
+  expect(text).toContain('hx-sse:connect="/console/live?about=developers"');
   const ops = (await (await signedIn('OPS')).browser.get(PATH)).text;
   expect(ops).toContain(`${PATH}/endpoints/${id}`);
   expect(ops).not.toContain('Channel');

@@ -1,12 +1,14 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccountRow } from '../../src/domain/people/accounts.ts';
 import { ACT_WORDS, STAY_ACTS, type StayAct } from '../../src/web/console/acts.ts';
 import { wordIn } from '../../src/web/console/frame.ts';
 import { prepareStays, readStay, seedStay } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
+import { until } from '../setup/engine.ts';
 import { addSaga } from '../setup/ledger.ts';
 import { type System, startSystem } from '../setup/system.ts';
+import { PUBLIC_URL } from './harness.ts';
 import { addPerson, type Browser, signInByMail } from './people.ts';
 import { digestOfEverything } from './valid-requests.ts';
 
@@ -64,6 +66,11 @@ it('shows the plan of each act first, which leaves nothing behind, and then does
   const { db } = system.bed;
   const at = `/console/stays/${stay}`;
   const digests = async () => {
+    // Orders of the act before are marked a moment after they were carried.
+    await until('the outbox is drained', async () => {
+      const { rows } = await sql`SELECT FROM outbox WHERE published_at IS NULL LIMIT 1`.execute(db);
+      return rows.length === 0 ? true : undefined;
+    });
     const { session: _, ...rest } = await digestOfEverything(db);
     return rest;
   };
@@ -111,6 +118,50 @@ it('says in each language why there is no plan, and asks for a second factor whe
   expect(text).toContain('dir="rtl"');
   expect(text).toContain(wordIn('ar', 'planText'));
   await admin.post('/console/language', { language: 'en' });
+});
+
+describe('a form that waits for a second factor', () => {
+  const typed = { ...payment('400', 'ref-kept-1'), paymentMethod: 'Card of <Ann>', notes: 'Says "twice"' };
+  const KEPT = ['value="400"', 'value="ref-kept-1"', 'value="Card of &lt;Ann&gt;"', 'value="Says &quot;twice&quot;"'];
+  const giveFactor = () => sql`UPDATE session SET mfa_at = now()`.execute(system.bed.db);
+
+  it('comes back filled until it is sent, and is never in an address or readable in the browser', async () => {
+    stay = await seedStay(system.bed.db);
+    const at = `/console/stays/${stay}`;
+    const tired = await signedIn('ADMIN', '1 hour');
+    const refused = await tired.post(`${at}/payment`, { plan: 'first', ...typed });
+    for (const words of ['href="/account/second-factor"', ...KEPT]) expect(refused.text).toContain(words);
+    expect(tired.lastSet).toMatch(/^roomy_form=.*; HttpOnly; Secure; SameSite=Strict$/);
+    expect(tired.lastSet).toContain('Path=/console;');
+    expect(decodeURIComponent(tired.lastSet)).not.toMatch(/ref-kept|Ann/);
+    await giveFactor();
+    expect((await tired.get('/console/today')).text).not.toContain('ref-kept-1');
+    // An open page asks for itself whenever something has changed.
+    for (const look of [1, 2]) {
+      const back = await tired.get(at);
+      for (const words of KEPT) expect(back.text, `look ${look}`).toContain(words);
+      expect(back.text).toMatch(/<details open><summary>Take a payment/);
+    }
+    const planned = await tired.post(`${at}/payment`, { plan: 'first', ...typed });
+    expect(planned.text).toContain('Nothing has been done yet');
+    expect(tired.cookie).not.toContain('roomy_form');
+    expect((await tired.get(at)).text).not.toContain('ref-kept-1');
+  });
+
+  it('opens for the session alone in which it was typed, and one that is refused for something else is not kept', async () => {
+    stay = await seedStay(system.bed.db);
+    const at = `/console/stays/${stay}`;
+    const tired = await signedIn('ADMIN', '1 hour');
+    await tired.post(`${at}/payment`, { plan: 'first', ...typed });
+    const [, sealed = ''] = /roomy_form=([^;]+)/.exec(tired.cookie) ?? [];
+    const { app } = await system.as({});
+    const headers = { cookie: `${admin.cookie}; roomy_form=${sealed}`, accept: 'text/html' };
+    const text = await (await app.request(`${PUBLIC_URL}${at}`, { headers })).text();
+    expect(text).toContain('Take a payment');
+    expect(text).not.toContain('ref-kept-1');
+    await admin.post(`${at}/payment`, { plan: 'first', ...typed, amount: '-4' });
+    expect(admin.cookie).not.toContain('roomy_form');
+  });
 });
 
 it('offers each role the acts that the API lets it do', async () => {

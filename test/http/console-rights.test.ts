@@ -113,6 +113,7 @@ const IDS: Record<Which, Record<Noun, string>> = {
 };
 /** The GET of the API that decides about a page, by its address below the console. */
 const DECIDES: Readonly<Record<string, (id: string) => string>> = {
+  '/find': () => '/search?q=own',
   '/today': () => `/day?date=${DATE}`,
   '/incidents': () => '/incidents',
   '/incidents/:id': (id) => `/incidents/${id}`,
@@ -135,6 +136,8 @@ const DECIDES: Readonly<Record<string, (id: string) => string>> = {
   '/developers/keys/:id': (id) => `/api-keys/${id}`,
 };
 const DATE = '2031-05-10';
+/** With these there is something on the page. */
+const QUERIES: Readonly<Record<string, string>> = { '/today': `?date=${DATE}`, '/find': '?q=own' };
 /** No pages: a script, and hints that have nothing in them (`console-live.test.ts`). */
 const NO_PAGES: readonly string[] = ['/live', '/files/:file'];
 const PAGES = Object.keys(POLICIES)
@@ -218,7 +221,7 @@ it.each(ROLES)('shows %s what the API shows, page by page', async (role) => {
       const noun = (/\/(\w+)\/:\w+/.exec(page)?.[1] ?? 'stays') as Noun;
       const id = IDS[which][noun] ?? '';
       const expected = (await ask(DECIDES[page]?.(id) ?? '')).status;
-      const query = page === '/today' ? `?date=${DATE}` : '';
+      const query = QUERIES[page] ?? '';
       const { status, text } = await browser.get(`/console${page.replace(/:(?:id|key)/, id)}${query}`);
       // Whom the API refuses is led to their own pages.
       if (status !== (expected === 403 ? 303 : expected)) wrong.push(`${page} ${which}: ${status}, API ${expected}`);

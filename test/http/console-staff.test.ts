@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccountRow } from '../../src/domain/people/accounts.ts';
 import { type Http, startHttp } from './harness.ts';
 import { addPerson, type Browser, signInByMail } from './people.ts';
-import { prepareWorld } from './valid-requests.ts';
+import { digestOfEverything, prepareWorld } from './valid-requests.ts';
 
 /** Who does which task, from the day's page: given to somebody, and taken from who is ill. */
 
@@ -66,7 +66,26 @@ describe('a task that nobody has', () => {
     expect(text).toContain('Nina &lt;Petrova&gt;');
     // An agent does no cleaning.
     expect(text).not.toContain('value="agent-1"');
-    const form = { key: keyOf(text), date: DATE, assigneeId: 'nina-1' };
+    const digests = async () => {
+      const { session: _, ...rest } = await digestOfEverything(http.db);
+      return rest;
+    };
+    const before = await digests();
+    const asked = { plan: 'first', date: DATE, assigneeId: 'nina-1' };
+    const planned = (await admin.post(`/console/tasks/${id}/assign`, asked)).text;
+    for (const words of [
+      'Nothing has been done yet',
+      'Nina &lt;Petrova&gt;',
+      'Changed',
+      'nina-1',
+      'Do it: Give it to somebody',
+    ])
+      expect(planned).toContain(words);
+    expect(planned).toContain(`href="/console/tasks/${id}?date=${DATE}"`);
+    expect([await assigneeOf(id), await digests()]).toEqual([null, before]);
+    const sure = planned.slice(planned.indexOf(`/console/tasks/${id}/assign`));
+    const form = { key: keyOf(sure), date: DATE, assigneeId: 'nina-1' };
+    expect(sure).toContain('name="assigneeId" value="nina-1"');
     const { location } = await admin.post(`/console/tasks/${id}/assign`, form);
     expect(location).toBe(`/console/today?date=${DATE}&told=assign`);
     expect(await assigneeOf(id)).toBe('nina-1');
@@ -79,8 +98,10 @@ describe('a task that nobody has', () => {
     const at = new Date('2031-06-01T08:00:00Z');
     await addTask(at, 'omar-1');
     const id = await addTask(at, null);
-    const refused = await admin.post(`/console/tasks/${id}/assign`, { key: 'a-1', assigneeId: 'omar-1' });
-    expect(refused.text).toContain('role="alert"');
+    for (const how of [{ plan: 'first' }, { key: 'a-1' }]) {
+      const refused = await admin.post(`/console/tasks/${id}/assign`, { ...how, assigneeId: 'omar-1' });
+      expect(refused.text).toContain('role="alert"');
+    }
     expect(await assigneeOf(id)).toBeNull();
     expect((await admin.post(`/console/tasks/${id}/assign`, { key: 'a-2', assigneeId: 'agent-1' })).text).toContain(
       'role="alert"',

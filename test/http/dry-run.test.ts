@@ -83,7 +83,9 @@ describe('a dry run', () => {
     await system.bed.db.transaction().execute(async (tx) => {
       await tx.selectFrom('reservation').select('id').where('id', '=', id).forUpdate().execute();
       const refused = await post(`/reservations/${id}/confirm?dryRun=true`, {});
-      expect([refused.status, refused.body.code]).toEqual([409, 'SAGA_IN_PROGRESS']);
+      // Nothing is in progress that would be refused: the act would wait, the plan is asked for again.
+      expect([refused.status, refused.body.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+      expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
       // It holds nothing that this transaction would have to wait for.
       await sql`SET LOCAL lock_timeout = '50ms'`.execute(tx);
       await tx.updateTable('reservation').set({ notes: 'first' }).where('id', '=', id).execute();
@@ -99,6 +101,36 @@ describe('a dry run', () => {
     for (const [at, { body }] of plans.entries())
       expect(body.data.changes.map(({ id }: { readonly id: string }) => id)).toEqual([ids[at]]);
     expect(await digestOfEverything(system.bed.db)).toEqual(before);
+  });
+});
+
+describe('dry runs of one stay, by several people without end', () => {
+  it('are made one after the other, refuse nothing that the act would do, and let a change of the stay through', {
+    timeout: 60_000,
+  }, async () => {
+    const [id, other] = [await seedStay(system.bed.db), await seedStay(system.bed.db)];
+    let over = false;
+    const refused: unknown[] = [];
+    const planned = { stay: 0, other: 0 };
+    const loop = async (sub: string, stay: string): Promise<void> => {
+      while (!over) {
+        const plan = await post(`/reservations/${stay}/confirm?dryRun=true`, {}, { role: 'ADMIN', sub });
+        if (plan.status !== 200) refused.push([plan.status, plan.body.code]);
+        planned[stay === id ? 'stay' : 'other'] += 1;
+      }
+    };
+    const loops = [
+      ...Array.from({ length: 4 }, (_, n) => loop(`admin-${n}`, id)),
+      ...Array.from({ length: 4 }, () => loop('admin-0', id)),
+      loop('admin-9', other),
+    ];
+    await expect.poll(() => planned.stay, { timeout: 20_000 }).toBeGreaterThan(8);
+    const changed = await system.call('PATCH', `/reservations/${id}`, { body: { notes: 'In between' } });
+    over = true;
+    await Promise.all(loops);
+    expect(changed.status, changed.text).toBe(200);
+    expect(refused).toEqual([]);
+    expect(planned.other).toBeGreaterThan(1);
   });
 });
 

@@ -14,17 +14,25 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => http?.stop());
 
-/** Somebody with a second factor of this moment. */
+/** Somebody with a second factor of this moment, or as long ago. */
 async function signedIn(
   role: AccountRow['role'],
+  factorSince = '0 s',
 ): Promise<{ readonly browser: Browser; readonly account: AccountRow }> {
   const account = await addPerson(http.db, role);
   const browser = await signInByMail(http.app, http.db, account.email);
-  await sql`UPDATE session SET mfa_at = now() WHERE account_id = ${account.id}`.execute(http.db);
+  await sql`UPDATE session SET mfa_at = now() - ${factorSince}::interval WHERE account_id = ${account.id}`.execute(
+    http.db,
+  );
   return { browser, account };
 }
 const setArea = (id: string, area: 'ENGINE' | 'MONEY') =>
   http.db.updateTable('incident').set({ area }).where('id', '=', id).execute();
+let presses = 0;
+const pressKey = (): string => {
+  presses += 1;
+  return `press-of-incidents-${presses}`;
+};
 const pageOf = (id: string): string => `/console/incidents/${id}`;
 
 it('leads to the sign-in who is not signed in, and home whose business it is not', async () => {
@@ -62,19 +70,41 @@ it('shows FINANCE what is about money, and nothing else', async () => {
 });
 
 it('closes and mutes with a reason, by forms of our own pages alone', async () => {
-  const id = await addIncident(http);
+  const [id, ofMoney] = [await addIncident(http), await addIncident(http)];
+  await setArea(id, 'ENGINE');
+  await setArea(ofMoney, 'MONEY');
   const { browser, account } = await signedIn('OPS');
   expect(
-    (await browser.post(`${pageOf(id)}/mute`, { reason: 'x', hours: '8' }, { origin: 'https://evil.example' })).status,
+    (
+      await browser.post(
+        `${pageOf(id)}/mute`,
+        { key: pressKey(), reason: 'x', hours: '8' },
+        { origin: 'https://evil.example' },
+      )
+    ).status,
   ).toBe(403);
   for (const form of [{}, { reason: ' ' }, { reason: 'a'.repeat(501) }]) {
-    const refused = await browser.post(`${pageOf(id)}/close`, form);
+    const refused = await browser.post(`${pageOf(id)}/close`, { key: pressKey(), ...form });
     expect(refused.text).toContain('role="alert"');
   }
-  expect((await browser.post(`${pageOf(id)}/mute`, { reason: 'x', hours: '9000' })).text).toContain('role="alert"');
-  expect((await browser.post(`${pageOf(id)}/mute`, { reason: 'We know', hours: '8' })).location).toBe(pageOf(id));
+  expect((await browser.post(`${pageOf(id)}/mute`, { key: pressKey(), reason: 'x', hours: '9000' })).text).toContain(
+    'role="alert"',
+  );
+  expect((await browser.post(`${pageOf(id)}/mute`, { key: pressKey(), reason: 'We know', hours: '8' })).location).toBe(
+    pageOf(id),
+  );
+  // Of money it stands, and is left to those whose it is.
+  for (const act of ['mute', 'close']) {
+    const form = { key: pressKey(), reason: 'x', hours: '8' };
+    expect((await browser.post(`${pageOf(ofMoney)}/${act}`, form)).text).toContain('role="alert"');
+  }
   expect((await browser.get(pageOf(id))).text).toContain('muted until');
-  expect((await browser.post(`${pageOf(id)}/close`, { reason: 'It is <over>' })).location).toBe(pageOf(id));
+  const closing = { key: pressKey(), reason: 'It is <over>' };
+  const stale = (await signedIn('OPS', '1 hour')).browser;
+  expect((await stale.post(`${pageOf(id)}/close`, closing)).text).toContain('role="alert"');
+  // Sent twice, as a double click does, it is done once.
+  for (let no = 0; no < 2; no += 1)
+    expect((await browser.post(`${pageOf(id)}/close`, closing)).location).toBe(pageOf(id));
   const { text } = await browser.get(pageOf(id));
   expect(text).toContain(`closed by ${account.principal}`);
   expect(text).toContain('It is &lt;over&gt;');
@@ -104,18 +134,28 @@ it('retries and resolves the sagas that it is about, with a fresh second factor,
   expect(text).toContain('Retry');
   expect(text).not.toContain('Resolve');
   http.orchestrator.reset();
-  expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: other, reason: 'x' })).text).toContain('role="alert"');
-  expect((await browser.post(`${pageOf(id)}/resolve`, { sagaId: saga, reason: 'x' })).text).toContain('role="alert"');
+  expect((await browser.post(`${pageOf(id)}/retry`, { key: pressKey(), sagaId: other, reason: 'x' })).text).toContain(
+    'role="alert"',
+  );
+  expect((await browser.post(`${pageOf(id)}/resolve`, { key: pressKey(), sagaId: saga, reason: 'x' })).text).toContain(
+    'role="alert"',
+  );
   expect(http.orchestrator.interventions).toEqual([]);
-  expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: saga, reason: 'It is back' })).location).toBe(pageOf(id));
+  expect(
+    (await browser.post(`${pageOf(id)}/retry`, { key: pressKey(), sagaId: saga, reason: 'It is back' })).location,
+  ).toBe(pageOf(id));
   expect(http.orchestrator.interventions).toMatchObject([
     { sagaId: saga, by: account.principal, reason: 'It is back' },
   ]);
   const ops = (await signedIn('OPS')).browser;
-  expect((await ops.post(`${pageOf(id)}/resolve`, { sagaId: saga, reason: 'Paid by hand' })).location).toBe(pageOf(id));
+  expect(
+    (await ops.post(`${pageOf(id)}/resolve`, { key: pressKey(), sagaId: saga, reason: 'Paid by hand' })).location,
+  ).toBe(pageOf(id));
   http.orchestrator.reset();
-  await sql`UPDATE session SET mfa_at = now() - interval '1 hour'`.execute(http.db);
-  expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: saga, reason: 'x' })).text).toContain('role="alert"');
+  const stale = (await signedIn('FINANCE', '1 hour')).browser;
+  expect((await stale.post(`${pageOf(id)}/retry`, { key: pressKey(), sagaId: saga, reason: 'x' })).text).toContain(
+    'role="alert"',
+  );
   expect(http.orchestrator.interventions).toEqual([]);
 });
 

@@ -154,6 +154,37 @@ describe('a WebSocket', () => {
     expect(answer.status).toBe(200);
   });
 
+  it('refuses a handshake that is none as it refuses any request', async () => {
+    const { hostname, port, pathname } = new URL(address);
+    const { authorization = '' } = await bearer('ADMIN', 'shaking');
+    const version = 'Sec-WebSocket-Version: 13';
+    for (const more of [
+      [version],
+      [version, 'Sec-WebSocket-Key: short'],
+      ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='],
+    ]) {
+      const client = connect({ host: hostname, port: Number(port) });
+      const lines = [`GET ${pathname} HTTP/1.1`, `Host: ${hostname}`, 'Connection: Upgrade', 'Upgrade: websocket'];
+      client.write(`${[...lines, `Authorization: ${authorization}`, ...more].join('\r\n')}\r\n\r\n`);
+      const answered = await new Promise<string>((resolve, reject) => {
+        let text = '';
+        client.on('data', (bytes) => {
+          text += String(bytes);
+        });
+        client.once('error', reject);
+        client.once('close', () => resolve(text));
+      });
+      expect(answered).toMatch(/^HTTP\/1\.1 400 /);
+      expect(answered).toMatch(/^x-request-id: request-/im);
+      expect(answered).toMatch(/^x-content-type-options: nosniff/im);
+    }
+    // None of them has kept a place.
+    const opened = await open('', await bearer('ADMIN', 'shaking'));
+    expect(opened.status).toBe(101);
+    opened.socket.close();
+    await opened.closed;
+  });
+
   it('ends with the process', async () => {
     const opened = await open('', await bearer('ADMIN', 'last'));
     closing.abort();

@@ -85,6 +85,7 @@ describe('a record that does not exist', () => {
     }
     expect(all.filter(({ kind }) => kind === 'report').map(({ name }) => name.replace(API, ''))).toEqual([
       'GET /day?propertyId',
+      'GET /search?propertyId',
       'GET /sagas/:name/status?reservationId',
       'GET /sagas/:name/status?executionId',
       'GET /sagas/failures?reservationId',

@@ -234,6 +234,16 @@ const LISTS: Readonly<Record<string, Probe>> = {
   },
   'GET /audit': { path: () => '/audit?limit=100', seen: byField('userId') },
   'GET /notifications': { path: () => '/notifications?limit=100', seen: byField('id') },
+  'GET /search': {
+    path: () => '/search?q=TESTED&perKind=50',
+    seen: (answer, day) =>
+      numbersIn(
+        (at(answer.body, 'data', 'kinds') as { kind: string; hits: { id: string }[] }[]).flatMap(({ kind, hits }) =>
+          kind === 'MESSAGE' ? hits.map(({ id }) => id) : [],
+        ),
+        day,
+      ),
+  },
   'GET /sweep-failures': { path: () => '/sweep-failures?limit=100', seen: byField('rowId') },
   'GET /transactions': { path: () => '/transactions?limit=100', seen: byField('reservationId') },
   'GET /financial/summary': {

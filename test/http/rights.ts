@@ -234,6 +234,10 @@ export async function ownRequest(http: Http, endpoint: Endpoint, kind: Kind): Pr
     await sql`UPDATE task SET type = 'MAINTENANCE', assignee_id = 'repairer-1' WHERE id = ${taskId}`.execute(db);
   if (taskId !== undefined && kind.role === 'AGENT' && answers)
     await sql`UPDATE task SET type = 'CHECK_IN', assignee_id = 'agent-1' WHERE id = ${taskId}`.execute(db);
+  // Those of money are not theirs to tend (test/http/incident-pages.test.ts).
+  const tended = /\/incidents\/([^/]+)\/(?:close|mute)$/.exec(request.path)?.[1];
+  if (tended !== undefined && kind.role === 'OPS')
+    await sql`UPDATE incident SET area = 'ENGINE' WHERE id = ${tended}`.execute(db);
   if (endpoint.pattern.endsWith('/me/sessions/:id'))
     await sql`UPDATE session SET account_id = (SELECT id FROM account WHERE principal = ${String(kind.own.sub)})
       WHERE id = ${request.path.split('/').at(-1)}`.execute(db);

@@ -275,6 +275,24 @@ describe('the life of a stay', () => {
     expect([absent.status, absent.body.code]).toEqual([404, 'RESERVATION_NOT_FOUND']);
   });
 
+  it('has its money for services with finance:read alone, on the page and by the link too', async () => {
+    const id = await inHouse();
+    await act(id, 'check-out');
+    const path = `/reservations/${id}/check-out-report`;
+    const page = { headers: { accept: 'text/html' } };
+    const few = { scope: 'reservations:read' };
+    const { report } = (await system.call('GET', path, few)).body.data;
+    expect([report.reservationId, report.money, report.payments]).toEqual([id, null, null]);
+    for (const asked of [
+      await system.call('GET', path, { ...few, ...page }),
+      await system.call('GET', `${path}/link`, few),
+    ])
+      expect([asked.status, asked.body.details]).toEqual([403, { permission: 'finance:read' }]);
+    const both = { scope: 'reservations:read finance:read' };
+    expect((await system.call('GET', path, both)).body.data.report.money.total).toBe(1000);
+    expect((await system.call('GET', `${path}/link`, both)).status).toBe(200);
+  });
+
   it('has no report before the departure, and none of a stay that does not exist', async () => {
     const id = await inHouse();
     expect((await system.call('GET', `/reservations/${id}/check-out-report`)).body).toMatchObject({

@@ -418,6 +418,19 @@ describe('an offer', () => {
     expect(await messagesOf(id, 'TASK_ASSIGNED')).toEqual([first, second]);
   });
 
+  it('that somebody who is ill declines with all others is told of once', async () => {
+    await property();
+    const [ill, ailing] = [await staff('a'), await staff('b')];
+    const own = await Promise.all(['06', '08', '10'].map((hour) => given(ill, `2031-03-05T${hour}:00:00Z`)));
+    const other = await given(ailing, '2031-03-05T06:00:00Z');
+    // In one moment, as an hour may end between two.
+    await inTx(async (tx) => {
+      for (const taskId of [...own, other]) await declineTask(tx, { taskId, assigneeId: null }, 'I am ill', AUTHOR);
+    });
+    expect((await Promise.all(own.map(alertsAbout))).flat()).toEqual(['TASK_DECLINED']);
+    expect(await alertsAbout(other)).toEqual(['TASK_DECLINED']);
+  });
+
   it('that nobody answers goes to the next; emergencies ask always', async () => {
     await property();
     const role = 'MAINTENANCE_STAFF';

@@ -75,6 +75,7 @@ for (const [definition, fixtureFor] of FIXTURES) {
           ports: counting.ports,
           definitionOf: (name, version) => known.find((one) => one.name === name && one.version === version),
           log: createLogger('test', 'silent'),
+          asker: PRINCIPAL,
         },
         definition,
         { ...subject, requester: { sub: PRINCIPAL, requestId: null } },

@@ -120,7 +120,7 @@ async function leftAtTheDoor(stay: string) {
     .where('occurrence', '=', 'DOOR_CODE_OFF')
     .execute();
   expect(report.incidents).toEqual([]);
-  const entries = (await get(`/reservations/${stay}/timeline?limit=200`)).body.data;
+  const entries = (await get(`/reservations/${stay}/timeline?limit=100`)).body.data;
   const access = entries.filter((entry: { kind: string }) => entry.kind === 'access');
   expect(access.map((entry: { details: { change: string } }) => entry.details.change)).toEqual([
     'GRANTED',

@@ -22,6 +22,7 @@ import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { restOf, until } from '../setup/engine.ts';
+import { createGatewayDesk } from '../setup/gateway-desk.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
 /**
@@ -602,6 +603,76 @@ it('tells of an endpoint that has taken nothing for an hour, until it takes agai
   await leaveNothingDue();
   await expectOver();
   await sql`DELETE FROM webhook_endpoint`.execute(db);
+});
+
+it('tells of stays whose payment failed and for which nobody has paid since, once for each answer of a gateway', async () => {
+  const { db } = system.bed;
+  const gateway = { amount: 1000, currency: 'AED', gatewayId: GATEWAY };
+  const pay = (id: string, gatewayReference: string) =>
+    system.call('POST', `/reservations/${id}/payment`, { body: { ...gateway, gatewayReference } });
+  const ids = [await seedStay(db), await seedStay(db), await seedStay(db)];
+  for (const id of ids) {
+    await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
+    expect((await pay(id, `ref-declined-${id}`)).body.code).toBe('PAYMENT_DECLINED');
+  }
+  const [again = '', gone = '', other = ''] = ids;
+  // Most guests try again themselves, with another card.
+  expect((await pay(again, `ref-${again}`)).status).toBe(200);
+  await leaveNothingDue();
+  await minute();
+  expect(await openKinds()).toEqual([]);
+  await forward(15 * 60_000);
+  await leaveNothingDue();
+  await minute();
+  const { body } = await system.call('GET', '/incidents?status=OPEN', { role: 'FINANCE', sub: 'f' });
+  expect(body.data).toMatchObject([
+    {
+      kind: 'PAYMENT_DECLINED',
+      area: 'MONEY',
+      count: 2,
+      examples: [{ reservationId: gone }, { reservationId: other }],
+    },
+  ]);
+  const told = mails.filter(({ to }) => to === 'ops@roomy.example').map(({ text }) => text);
+  expect(told).toHaveLength(1);
+  for (const id of [gone, other]) expect(told[0]).toContain(`https://roomy.example/console/stays/${id}`);
+  expect(told[0]).toContain('Marina 12, guest J.D., ');
+  expect(told[0]).not.toContain('John');
+  await system.call('POST', `/reservations/${gone}/cancel`, { body: {} });
+  expect((await pay(other, `ref-${other}`)).status).toBe(200);
+  await leaveNothingDue();
+  await minute();
+  expect(await openKinds()).toEqual([]);
+});
+
+it('tells those who look after the money of a dispute, until it is decided or its task is done', async () => {
+  const { db } = system.bed;
+  const bank = createGatewayDesk(system);
+  const claimed = async (): Promise<{ readonly id: string; readonly reference: string; readonly claim: string }> => {
+    const id = await seedStay(db);
+    const reference = `ref-${id}`;
+    await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
+    const body = { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: reference };
+    expect((await system.call('POST', `/reservations/${id}/payment`, { body })).status).toBe(200);
+    const claim = system.sandbox.dashboard.dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    await bank.report(reference);
+    await bank.takeUp();
+    return { id, reference, claim };
+  };
+  const [first, second] = [await claimed(), await claimed()];
+  await leaveNothingDue();
+  await minute();
+  expect(await openKinds()).toEqual([`DISPUTE_WAITS ${GATEWAY}: FRAUDULENT`]);
+  expect(mails.map(({ to }) => to)).not.toContain('ops@roomy.example');
+  expect(mails.map(({ text }) => text).join()).toContain(`https://roomy.example/console/stays/${first.id}`);
+  system.sandbox.dashboard.decide(first.claim, 'WON');
+  await bank.report(first.reference);
+  await bank.takeUp();
+  const { body } = await system.call('GET', `/tasks?type=FINANCE&reservationId=${second.id}`);
+  await sql`UPDATE task SET status = 'COMPLETED', completed_at = now() WHERE id = ${body.data[0].id}`.execute(db);
+  await leaveNothingDue();
+  await minute();
+  expect(await openKinds()).toEqual([]);
 });
 
 it('tells that the walk through the audit trail takes longer than a day', async () => {

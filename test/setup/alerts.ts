@@ -15,6 +15,7 @@ export async function expectAlertsFit(db: Db): Promise<Readonly<Record<string, s
         WHEN 'stuck-alert.ops@1' THEN s.id IS NOT NULL
         WHEN 'refund-alert.ops@1' THEN n.params ->> 'code' = 'MANUAL_REQUIRED'
         WHEN 'task-alert.ops@1' THEN EXISTS (SELECT FROM task t WHERE t.id = n.params ->> 'sagaId')
+        WHEN 'message-alert.ops@1' THEN EXISTS (SELECT FROM notification m WHERE m.id = n.params ->> 'sagaId')
         ELSE s.id IS NULL END IS TRUE AS fits
       FROM notification n LEFT JOIN saga s ON s.id = n.params ->> 'sagaId' WHERE n.event = 'SYSTEM_ALERT' ORDER BY n.created_at, n.id`.execute(
     db,

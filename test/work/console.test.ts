@@ -160,6 +160,8 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     endpoint: '/console/developers/endpoints/endpoint-1',
     key: '/console/developers/keys/key-1',
     requests: '/console/developers/requests',
+    find: '/console/find?q=mariam',
+    nothing: '/console/find?q=nothing-like-this',
     nobody: `/console/today?date=${dayFromNow(400)}`,
   };
 }
@@ -384,7 +386,7 @@ describe.runIf(PICTURES !== null)('the pictures', () => {
       await writeFile(path.join(PICTURES ?? '', `${name}-${look}.png`), picture);
     };
     for (const [name, address] of Object.entries(pages)) {
-      if (name === 'nobody') continue;
+      if (name === 'nobody' || name === 'nothing') continue;
       await beatOfAll();
       await page.goto(`${served.url}${address}`);
       if (name === 'metrics') await page.locator('.chart canvas').first().waitFor();

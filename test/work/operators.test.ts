@@ -29,6 +29,7 @@ import { GATEWAY } from '../sagas/money.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { until } from '../setup/engine.ts';
+import { createGatewayDesk } from '../setup/gateway-desk.ts';
 import { type System, startSystem } from '../setup/system.ts';
 import { openDesk, type Phone, type Served, serveApp } from './browser.ts';
 
@@ -175,20 +176,28 @@ async function expectMended(): Promise<void> {
 }
 /** Presses a button of a form, in the folded part of the page with that title if one is named; gives the second factor where it is asked for. */
 async function act(button: string, fill: Readonly<Record<string, string>>, folded?: string): Promise<void> {
-  const press = async (): Promise<void> => {
+  const details = page.locator('details').filter({ hasText: folded ?? '' });
+  const formOf = () => {
     const named = page.getByRole('button', { name: button, exact: true });
-    const details = page.locator('details').filter({ hasText: folded ?? '' });
-    if (folded !== undefined) await details.locator('summary').click();
-    const form = (folded === undefined ? page : details).locator('form').filter({ has: named }).first();
-    for (const [label, value] of Object.entries(fill)) await form.getByLabel(label).fill(value);
-    await form.getByRole('button', { name: button, exact: true }).click();
-    await page.waitForLoadState();
+    return (folded === undefined ? page : details).locator('form').filter({ has: named }).first();
   };
+  const press = async (): Promise<void> => {
+    // A click does not wait for the page that comes of it.
+    const loaded = page.waitForEvent('load');
+    await formOf().getByRole('button', { name: button, exact: true }).click();
+    await loaded;
+  };
+  if (folded !== undefined) await details.locator('summary').click();
+  for (const [label, value] of Object.entries(fill)) await formOf().getByLabel(label).fill(value);
   await press();
   const asked = page.getByRole('link', { name: 'Give your second factor' });
   if ((await asked.count()) === 0) return;
   await asked.click();
+  await page.waitForURL(/second-factor/);
   await giveCode();
+  await page.waitForURL(/\/console\//);
+  // What was typed is still there.
+  for (const [label, value] of Object.entries(fill)) expect(await formOf().getByLabel(label).inputValue()).toBe(value);
   await press();
 }
 /** By the link of a mail, up to the question for the second factor. */
@@ -242,21 +251,26 @@ async function parkedCheckOut(): Promise<{ readonly id: string; readonly sagaId:
   return { id, sagaId: body.data.sagaExecutionId };
 }
 
-/** What operations are told at once, and not by the watch. */
-async function alertAbout(sagaId: string): Promise<string> {
+/** What operations are told at once, and not by the watch: the mails with these words, one for each cause. */
+async function alertsAbout(subject: string, words: string): Promise<readonly string[]> {
   const { db } = system.bed;
   return until('operations are told at once', async () => {
     await deliverAll(db, served.url);
-    const rows = await db
-      .selectFrom('dev_mail')
-      .select('id')
-      .where('subject', 'like', 'Roomy needs a person%')
-      .orderBy('id', 'desc')
-      .limit(5)
-      .execute();
-    const mails = await Promise.all(rows.map(async ({ id }) => (await readDevMail(db, id))?.body ?? ''));
-    return mails.find((body) => body.includes(sagaId));
+    const rows = await db.selectFrom('dev_mail').select('id').where('subject', 'like', `${subject}%`).execute();
+    const all = await Promise.all(rows.map(async ({ id }) => (await readDevMail(db, id))?.body ?? ''));
+    const found = all.filter((body) => body.includes(words));
+    return found.length > 0 ? found : undefined;
   });
+}
+/** Follows the link to that page which the mail has, and says what else every such mail tells. */
+async function openAlert(mail: string, kind: 'sagas' | 'messages' | 'tasks' | 'stays'): Promise<void> {
+  for (const words of ['Whom it concerns', 'Marina 12, guest J.D., 1 February 2031 to ', 'Since'])
+    expect(mail).toContain(words);
+  if (kind !== 'sagas')
+    for (const words of ['What happens by itself: ', 'What you can do: ']) expect(mail).toContain(words);
+  const link = new RegExp(`https?:[^"\\s]+/console/${kind}/[^"\\s]+`).exec(mail)?.[0];
+  expect(link, mail).toBeDefined();
+  await page.goto(link ?? '');
 }
 
 describe('an operator', () => {
@@ -283,7 +297,7 @@ describe('an operator', () => {
     timeout: WITHIN_MS,
   }, async () => {
     const { id, sagaId } = await parkedCheckOut();
-    const mail = await alertAbout(sagaId);
+    const [mail = ''] = await alertsAbout('Roomy needs a person', sagaId);
     const { rows } = await sql<{
       property: string;
       guest: string;
@@ -293,9 +307,8 @@ describe('an operator', () => {
     );
     expect(mail).toContain(`${rows[0]?.property}, guest ${initialsOf(rows[0]?.guest ?? '')}, `);
     expect(mail).not.toContain(rows[0]?.guest);
-    const [link] = /https?:[^"\s]+\/console\/sagas\/[^"\s]+/.exec(mail) ?? [];
-    expect(link).toContain(sagaId);
-    await page.goto(link ?? '');
+    await openAlert(mail, 'sagas');
+    expect(page.url()).toContain(sagaId);
     await act('Resolve', { 'What was done instead': 'The key was taken back, the lock is off' });
     await ended(sagaId, 'resolved');
     expect(await statusOf(id)).toBe('CHECKED_OUT');
@@ -324,6 +337,8 @@ describe('an operator', () => {
     await act('Retry', { Why: 'The bank is back' });
     await ended(sagaId, 'compensated');
     await expectMended();
+    // Else it would be told that nobody has paid since.
+    await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
   });
 
   it('has a refund that is stuck at the bank tried at once when the bank is back', { timeout: WITHIN_MS }, async () => {
@@ -368,16 +383,20 @@ describe('an operator', () => {
   });
 
   it('mends the text of a message that was wrong, and sends it again', { timeout: WITHIN_MS }, async () => {
-    const id = await stayIn('confirm');
+    const wrong = { locale: 'en', subject: 'Welcome', message: 'Dear {guestName}, your code is {accessCode}.' };
+    const saved = await system.call('POST', '/templates/welcome-without-code.guest@1/versions', { body: wrong });
+    expect(saved.status, saved.text).toBe(201);
+    // Nothing opens by a code there.
+    const id = await stayIn('confirm', 'check-in');
     await deliverAll(system.bed.db);
-    await page.goto(`${served.url}/console/messages?reservationId=${id}`);
-    await page
-      .getByRole('row')
-      .filter({ hasText: 'Guest' })
-      .filter({ hasText: 'mail' })
-      .getByRole('link')
-      .first()
-      .click();
+    await forward(16 * 60_000);
+    const told = await alertsAbout('A message was not sent', `(${id})`);
+    // One for both channels.
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain('MISSING accessCode');
+    expect(told[0]).not.toContain('John');
+    await openAlert(told[0] ?? '', 'messages');
+    await page.getByText('MISSING accessCode').first().waitFor();
     const message = page.url();
     await page.getByRole('link', { name: 'Change this text' }).click();
     const panel = page.locator('section').filter({ has: page.getByRole('heading', { name: /^en/ }) });
@@ -400,7 +419,15 @@ describe('an operator', () => {
       body: { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-declined-${id}` },
     });
     expect(declined.body.code).toBe('PAYMENT_DECLINED');
-    await page.goto(`${served.url}/console/stays/${id}`);
+    // Most guests try again themselves.
+    await forward(16 * 60_000);
+    await openMailAbout('The payment of one stay has failed, and nobody has paid since');
+    const mail = mails.find(({ text }) => text.includes('nobody has paid since'))?.text ?? '';
+    for (const words of ['Marina 12, guest J.D., 2031-02-01 to 2031-02-03', `${served.url}/console/stays/${id}`])
+      expect(mail).toContain(words);
+    expect(mail).not.toMatch(/John|1,?000/);
+    await page.getByRole('link', { name: id }).click();
+    await page.waitForURL(/\/console\/stays\//);
     expect(await page.content()).toContain('PAYMENT_DECLINED');
     await act('See what it would do', { Amount: '1000', 'Card token or reference': `ref-${id}` }, 'Take a payment');
     await page.getByText('Nothing has been done yet.', { exact: false }).waitFor();
@@ -409,6 +436,7 @@ describe('an operator', () => {
       const { body } = await system.call('GET', `/reservations/${id}`);
       return body.data.paymentStatus === 'PAID' ? true : undefined;
     });
+    await expectMended();
   });
 
   it('gives back what a guest was charged twice, and nothing more', { timeout: WITHIN_MS }, async () => {
@@ -419,7 +447,19 @@ describe('an operator', () => {
       });
       expect(paid.status).toBe(200);
     }
-    await page.goto(`${served.url}/console/stays/${id}`);
+    const reference = `ref-${id}-2`;
+    const bank = createGatewayDesk(system);
+    const claim = { gatewayId: GATEWAY, reference, amountMinor: 50_000, inquiry: true };
+    const claimId = system.sandbox.dashboard.dispute(claim);
+    await bank.report(reference);
+    await bank.takeUp();
+    // Operations have an alert, which leads to the stay; the incident is told to those who look after the money.
+    const [alert = ''] = await alertsAbout('Roomy needs a person', `(${id})`);
+    expect(alert).toContain(`${served.url}/console/stays/${id}`);
+    await openMailAbout('claims the payment of one stay back');
+    expect(mails.filter(({ text }) => text.includes('claims the payment')).map(({ to }) => to)).toEqual([email]);
+    await page.getByRole('link', { name: id }).click();
+    await page.waitForURL(/\/console\/stays\//);
     await act('See what it would do', { Amount: '500', Why: 'Charged twice' }, 'Give money back');
     await page.getByText('Nothing has been done yet.', { exact: false }).waitFor();
     await act('Do it: Give money back', {});
@@ -430,33 +470,49 @@ describe('an operator', () => {
     const { rows } = await sql<{ refunded: number }>`SELECT sum(amount_minor)::int AS refunded FROM transaction
       WHERE reservation_id = ${id} AND type = 'REFUND'`.execute(system.bed.db);
     expect(rows).toEqual([{ refunded: 50_000 }]);
+    // The bank has what it asked for.
+    system.sandbox.dashboard.decide(claimId, 'CLOSED');
+    await bank.report(reference);
+    await bank.takeUp();
+    await expectMended();
   });
 
   it('enters who is ill, and somebody else has the work', { timeout: WITHIN_MS }, async () => {
     const { db } = system.bed;
-    for (const name of ['Nina', 'Omar'])
+    const names = new Map(['Nina', 'Omar', 'Pia'].map((name) => [name.toLowerCase(), name]));
+    for (const [id, name] of names)
       await db
         .insertInto('staff')
-        .values({ id: name.toLowerCase(), name, email: `${name}@example.com`, role: 'CLEANER' })
+        .values({ id, name, email: `${name}@example.com`, role: 'CLEANER' })
         .execute();
-    const id = await stayIn('confirm');
-    const cleaning = async () => {
-      await assignDueTasks(db, 50);
-      return db
+    for (let stays = 0; stays < 2; stays += 1) await stayIn('confirm');
+    while ((await assignDueTasks(db, 50)) > 0);
+    const work = () =>
+      db
         .selectFrom('task')
-        .select(['assignee_id', sql<string>`(scheduled_at AT TIME ZONE 'Asia/Dubai')::date::text`.as('day')])
-        .where('reservation_id', '=', id)
-        .where('assignee_id', 'in', ['nina', 'omar'])
+        .select(['id', 'assignee_id', sql<string>`(scheduled_at AT TIME ZONE 'Asia/Dubai')::date::text`.as('day')])
+        .where('assignee_id', 'in', [...names.keys()])
+        .orderBy('scheduled_at')
         .orderBy('id')
-        .executeTakeFirstOrThrow();
-    };
-    const { assignee_id: ill, day } = await cleaning();
-    await page.goto(`${served.url}/console/staff`);
-    await page.getByRole('link', { name: ill === 'nina' ? 'Nina' : 'Omar' }).click();
-    await act('Mark as absent', { From: day, 'Until the end of': day });
+        .execute();
+    const all = await work();
+    const [ill = ''] = [...names.keys()].filter((id) => all.filter(({ assignee_id }) => assignee_id === id).length > 1);
+    const [first, ...rest] = all.filter(({ assignee_id }) => assignee_id === ill);
+    expect(rest.length).toBeGreaterThan(0);
+    const said = await system.call('POST', `/tasks/${first?.id}/decline`, { body: { reason: 'I am ill' } });
+    expect(said.status, said.text).toBe(200);
+    const told = await alertsAbout('Roomy needs a person', 'Somebody has declined a task');
+    await openAlert(told[0] ?? '', 'tasks');
+    await page
+      .getByRole('link', { name: names.get(ill) ?? '' })
+      .first()
+      .click();
+    const [day = '', last = ''] = [rest[0]?.day, rest.at(-1)?.day];
+    await act('Mark as absent', { From: day, 'Until the end of': last });
     await page.getByText('These tasks go to others:').waitFor();
-    const after = await cleaning();
-    expect(after.assignee_id).toBe(ill === 'nina' ? 'omar' : 'nina');
+    while ((await assignDueTasks(db, 50)) > 0);
+    const after = await work();
+    expect(after.filter(({ assignee_id }) => assignee_id === ill)).toEqual([]);
     await page.reload();
     await page.getByText('now with').first().waitFor();
   });

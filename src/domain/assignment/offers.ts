@@ -7,7 +7,7 @@ import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { acceptOffer, type Released, releaseTasks } from '../tasks/store/assign.ts';
 import { type TaskView, taskView } from '../tasks/view.ts';
-import { alertAbout } from './postpone.ts';
+import { alertAboutPerson } from './postpone.ts';
 import { notifyReleased } from './release.ts';
 
 /**
@@ -45,7 +45,7 @@ export async function declineTask(tx: Tx, answering: Answering, note: string, au
   const [released] = await releaseTasks(tx, [before.id]);
   if (!released) throw new RoomyError('TASK_NOT_FOUND');
   await noteRefusals(tx, [released], 'DECLINED', note);
-  await alertAbout(tx, released, 'TASK_DECLINED', `-${released.assigneeId}`);
+  await alertAboutPerson(tx, released, 'TASK_DECLINED');
   const row = await tx.selectFrom('task').selectAll().where('id', '=', before.id).executeTakeFirstOrThrow();
   await recordAnswer(tx, author, 'TASK_DECLINED', row);
   return taskView(row);
@@ -124,6 +124,6 @@ async function reassign(tx: Tx, scope: Scope): Promise<readonly string[]> {
   if (released.length === 0) return [];
   await noteRefusals(tx, released, 'NO_ANSWER', null);
   await notifyReleased(tx, released);
-  for (const task of released) await alertAbout(tx, task, 'TASK_NOT_ANSWERED', `-${task.assigneeId}`);
+  for (const task of released) await alertAboutPerson(tx, task, 'TASK_NOT_ANSWERED');
   return released.map(({ id }) => id);
 }

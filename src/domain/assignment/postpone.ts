@@ -78,3 +78,18 @@ export const alertAbout = (
     code,
     group: `${task.id}-${code}${occasion}`,
   });
+
+/** A System Alert about who does not come: whoever is ill says so to every task, and is told of once an hour. */
+export const alertAboutPerson = (
+  tx: Tx,
+  task: { readonly id: string; readonly type: string; readonly assigneeId: string },
+  code: 'TASK_DECLINED' | 'TASK_NOT_ANSWERED',
+): Promise<void> =>
+  raiseAlert(tx, {
+    about: 'task',
+    id: task.id,
+    source: 'TaskOrchestrator',
+    step: task.type,
+    code,
+    group: `${code}-${task.assigneeId}`,
+  });

@@ -43,7 +43,8 @@ const isNamed = (columns: readonly ('gateway_reference' | 'provider_id')[], valu
     sql` UNION `,
   )}))`;
 
-const bearsReference = (reference: string) => isNamed(['gateway_reference', 'provider_id'], reference);
+/** Whether transaction `t` or its charge has this reference, or the provider's own id. */
+export const bearsReference = (reference: string) => isNamed(['gateway_reference', 'provider_id'], reference);
 
 /** A page of the transactions within a scope, newest first. */
 export async function listTransactions(

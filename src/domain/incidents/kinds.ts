@@ -100,6 +100,24 @@ export const INCIDENT_KINDS = {
     next: 'What nobody decides until its end counts as refused; an account of an owner counts then.',
     remedy: 'Look at GET approvals/{id} and decide with POST approvals/{id}, as somebody who did not ask.',
   },
+  PAYMENT_DECLINED: {
+    severity: 'WARNING',
+    afterSeconds: 0,
+    says: (subject, count) =>
+      `The payment of ${things(count, 'stay', 'stays')} has failed, and nobody has paid since: ${subject}.`,
+    next: 'The guest has a mail, and may try again. Nothing is charged by itself; the amount stays due.',
+    remedy: 'Open the stay, and take a payment with another card or in another way; or ask the guest.',
+  },
+  DISPUTE_WAITS: {
+    severity: 'WARNING',
+    afterSeconds: 0,
+    toldTo: 'FINANCE_ALONE',
+    says: (subject, count) =>
+      `The bank of a guest claims the payment of ${things(count, 'stay', 'stays')} back, and nobody has answered: ${subject}.`,
+    next: 'The payouts of the stay are held. What nobody answers in time is lost; the outcome is booked by itself.',
+    remedy:
+      'Look at the stay. Who was charged twice gets what was too much back on its page, as long as the bank only inquires (PENDING). Answer all else in the dashboard of the gateway, and complete the task.',
+  },
   CIRCUIT_OPEN: {
     severity: 'WARNING',
     afterSeconds: 0,

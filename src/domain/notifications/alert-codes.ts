@@ -42,3 +42,6 @@ export const ALERT_CODES = [
   'WEBHOOK_DISABLED_EVENT_NOT_TAKEN',
 ] as const;
 export type AlertCode = (typeof ALERT_CODES)[number];
+
+/** Whether an alert has this reason by our catalogue, and not by that of errors or of another system. */
+export const isAlertCode = (code: string | null): code is AlertCode => ALERT_CODES.some((one) => one === code);

@@ -60,6 +60,7 @@ export const ALERT_TEXTS = {
   'stuck-saga': 'stuck-alert.ops@1',
   refund: 'refund-alert.ops@1',
   task: 'task-alert.ops@1',
+  message: 'message-alert.ops@1',
   other: 'notice-alert.ops@1',
 } as const;
 export const ALERT_EVENT = 'SYSTEM_ALERT';

@@ -10,7 +10,8 @@ export interface HoldView {
   readonly scope: HoldScope;
   readonly subject: string;
   readonly status: 'OPEN' | 'RELEASED';
-  readonly reason: string;
+  /** Null: not for who reads it. */
+  readonly reason: string | null;
   readonly heldBy: string;
   /** ISO instants. */
   readonly heldAt: string;

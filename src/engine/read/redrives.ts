@@ -12,7 +12,8 @@ export interface RedriveView {
   readonly status: 'OPEN' | 'DONE' | 'STOPPED' | 'FAILED';
   readonly perSecond: number;
   readonly stopAfterErrors: number;
-  readonly reason: string;
+  /** Null: not for who reads it. */
+  readonly reason: string | null;
   readonly orderedBy: string;
   readonly orderedAt: string;
   readonly endedAt: string | null;

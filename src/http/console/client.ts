@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { LiveSession } from '../../domain/people/sessions.ts';
 import { type ErrorCode, isErrorCode, RoomyError } from '../../kernel/errors.ts';
 import type { AnyContext, App, Services } from '../context.ts';
+import { withinRequest } from '../inner-requests.ts';
 import { mintToken } from '../mint.ts';
 import { permits, policyOf } from '../policy.ts';
 import { PLAN_TYPE } from '../schemas/rehearsals.ts';
@@ -20,7 +21,12 @@ export interface ConsoleApi {
   /** A page of a list. */
   list<Schema extends z.ZodType>(path: string, item: Schema): Promise<Listed<z.output<Schema>>>;
   /** What an act would do; nothing is done, and no key is taken. Throws what the act would be refused with. */
-  rehearse<Schema extends z.ZodType>(path: string, body: object, plan: Schema): Promise<z.output<Schema>>;
+  rehearse<Schema extends z.ZodType>(
+    path: string,
+    body: object,
+    plan: Schema,
+    method?: 'POST' | 'PATCH',
+  ): Promise<z.output<Schema>>;
   /** An act, once for each key. Throws what the API refuses with. */
   act(path: string, body: object | null, key: string, method?: 'POST' | 'PATCH' | 'DELETE'): Promise<Acted>;
 }
@@ -68,7 +74,6 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
     const headers = new Headers(c.req.raw.headers);
     for (const name of OF_THE_PAGE) headers.delete(name);
     headers.set('authorization', `Bearer ${await tokenOf()}`);
-    headers.set('x-request-id', c.get('requestId'));
     headers.set('accept', 'application/json');
     for (const [name, value] of Object.entries(more)) headers.set(name, value);
     const request = new Request(new URL(`${API}${path}`, c.req.url), {
@@ -76,7 +81,7 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer = await app.request(request, undefined, c.env);
+    const answer = await app.request(withinRequest(request, c.get('requestId')), undefined, c.env);
     if (answer.status >= 400) throw refusalIn(await answer.json());
     return answer;
   };
@@ -97,9 +102,9 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       const next = typeof nextCursor === 'string' ? nextCursor : null;
       return { items: z.array(item).parse(data), next, rest };
     },
-    rehearse: async (path, body, plan) => {
+    rehearse: async (path, body, plan, method = 'POST') => {
       const more = { 'content-type': 'application/json', accept: PLAN_TYPE };
-      return plan.parse((await call('POST', `${path}?dryRun=true`, more, body)).body.data);
+      return plan.parse((await call(method, `${path}?dryRun=true`, more, body)).body.data);
     },
     act: async (path, body, key, method = 'POST') => {
       const more = { ...(body === null ? {} : { 'content-type': 'application/json' }), 'idempotency-key': key };

@@ -20,6 +20,7 @@ import type { AnyContext, App, Services } from '../context.ts';
 import { PAGE_HEADERS } from '../page.ts';
 import { isFresh } from '../step-up.ts';
 import { type ConsoleApi, consoleApi } from './client.ts';
+import { forgetForm, keepForm, showKept } from './kept-form.ts';
 
 /** What every page of the console begins and ends with: who reads it, in which language, and the answer. */
 
@@ -57,6 +58,8 @@ const READS: Readonly<Record<ConsolePage, string>> = {
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 
+export const maySearch = (api: ConsoleApi): boolean => api.may('GET', '/search');
+
 export const LANGUAGE_COOKIE = 'roomy_language';
 export const isLanguage = (text: string | undefined | null): text is Language => text === 'en' || text === 'ar';
 
@@ -91,18 +94,28 @@ export function createConsole(app: App, services: Services): Console {
       now: services.clock.now(),
       person: { name, role },
       pages: pagesOf(api),
+      finds: maySearch(api),
       path: pathOf(c),
     };
-    return answer({ session, api, frame });
+    const answered = await answer({ session, api, frame });
+    return c.req.method === 'GET' ? showKept(c, services, session, answered) : answered;
   };
   return {
     visit,
     submit: (c, mayRead, answer) => {
       assertFromOwnPage(c, services);
-      return visit(c, mayRead, async (visited) => answer(visited, await formOf(c)));
+      return visit(c, mayRead, async (visited) => {
+        const form = await formOf(c);
+        const answered = await answer(visited, form);
+        if (!needsFactor.has(visited.frame)) return forgetForm(c, services, answered);
+        return keepForm(c, services, visited.session, { page: pathOf(c), form, answer: answered });
+      });
     },
   };
 }
+
+/** Those of visits whose act was refused until a second factor is given. */
+const needsFactor = new WeakSet<Frame>();
 
 /** With its query; of a form, whose address cannot be opened, the page that it is about. */
 function pathOf(c: AnyContext): string {
@@ -127,6 +140,7 @@ export function problemOf(frame: Frame, error: unknown): Html {
   if (!(error instanceof RoomyError) || error.status >= 500 || error.status === 404) throw error;
   const sagaId = error.details?.sagaExecutionId;
   const { prefix } = frame;
+  if (error.code === 'STEP_UP_REQUIRED') needsFactor.add(frame);
   return html`<span lang="en" dir="ltr">${error.message}.</span>${
     error.code === 'STEP_UP_REQUIRED'
       ? html` <a href="${prefix}/account/second-factor">${say(frame, 'secondFactor')}</a>`

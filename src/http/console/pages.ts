@@ -6,6 +6,7 @@ import { assertFromOwnPage, landingOf } from '../accounts/page-session.ts';
 import type { App, Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { registerDevelopers } from './developers.ts';
+import { registerFind } from './find.ts';
 import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts';
 import { registerIncidentPages } from './incidents.ts';
 import { registerLive } from './live.ts';
@@ -65,5 +66,6 @@ export function registerConsole(register: Register, app: App, services: Services
   registerStaffPages(register, services, console);
   registerMetrics(register, services, console);
   registerSystem(register, services, console);
+  registerFind(register, services, console);
   registerDevelopers(register, services, console);
 }

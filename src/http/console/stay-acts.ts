@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import { ACT_FIELDS, STAY_ACTS, type StayAct } from '../../web/console/acts.ts';
+import { ACT_FIELDS, ACT_WORDS, actAddress, STAY_ACTS, type StayAct, sureForm } from '../../web/console/acts.ts';
 import { planPage } from '../../web/console/plan-page.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import type { AnyContext, Services } from '../context.ts';
@@ -53,7 +53,14 @@ async function plan(c: AnyContext, services: Services, visit: Visit, { id, name,
     const { place, guest } = await headOf(api, id);
     const there = place === null ? frame : { ...frame, timeZone: place.timeZone };
     const about = [guest?.name, place?.name].filter((text) => text !== undefined).join(', ');
-    return await answerConsole(c, there, planPage(there, { id, act: name, about: about || id, input, plan: planned }));
+    const act = ACT_WORDS[name];
+    const sure = sureForm(there, { action: actAddress(there, id, name), word: act, input });
+    const back = `/console/stays/${at}`;
+    return await answerConsole(
+      c,
+      there,
+      planPage(there, { act, about: about || id, input, plan: planned, sure, back }),
+    );
   } catch (error) {
     return showStay(c, services, visit, { id, problem: problemOf(frame, error) });
   }

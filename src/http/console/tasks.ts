@@ -1,13 +1,17 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { mayDo } from '../../domain/assignment/candidates.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { taskPage } from '../../web/console/task-page.ts';
+import { sureForm } from '../../web/console/acts.ts';
+import { say } from '../../web/console/frame.ts';
+import { planPage } from '../../web/console/plan-page.ts';
+import { assignAddress, taskPage } from '../../web/console/task-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import type { AnyContext } from '../context.ts';
 import type { Register } from '../route.ts';
 import { CalendarDate, IdParam } from '../schemas/common.ts';
 import { Staff } from '../schemas/people.ts';
+import { SagaPlan } from '../schemas/rehearsals.ts';
 import { Assignment, Task } from '../schemas/tasks.ts';
 import { type ConsoleApi, type Listed, partOf, queryOf } from './client.ts';
 import { answerConsole, type Console, keyIn, problemOf, type Visit } from './frame.ts';
@@ -33,9 +37,7 @@ interface Asked {
 async function showTask(c: AnyContext, { api, frame }: Visit, { id, date, told, problem = null }: Asked) {
   const task = await api.get(`/tasks/${encodeURIComponent(id)}`, Task);
   const [place, assignment, people] = await Promise.all([
-    partOf(api, '/properties/:id', () => api.get(`/properties/${encodeURIComponent(task.propertyId)}`, Place)).catch(
-      nullIfAbsent,
-    ),
+    placeOf(api, task.propertyId),
     partOf(api, '/tasks/:id/assignment', () => api.get(`/tasks/${encodeURIComponent(id)}/assignment`, Assignment)),
     partOf(api, '/staff', () => peopleFor(api, task.type)),
   ]);
@@ -54,6 +56,45 @@ async function showTask(c: AnyContext, { api, frame }: Visit, { id, date, told, 
   };
   return answerConsole(c, there, taskPage(there, view));
 }
+
+/** What it would do that somebody gets the task, or nobody, with the button that does it. */
+async function planAssign(
+  c: AnyContext,
+  { api, frame }: Visit,
+  { id, date, change }: Pick<Asked, 'id' | 'date'> & { readonly change: { readonly assigneeId: string | null } },
+): Promise<Response> {
+  const at = encodeURIComponent(id);
+  const plan = await api.rehearse(`/tasks/${at}`, change, SagaPlan, 'PATCH');
+  const task = await api.get(`/tasks/${at}`, Task);
+  const { assigneeId } = change;
+  const person =
+    assigneeId === null
+      ? null
+      : await partOf(api, '/staff/:id', () => api.get(`/staff/${encodeURIComponent(assigneeId)}`, Staff));
+  const place = await placeOf(api, task.propertyId);
+  const there = place === null ? frame : { ...frame, timeZone: place.timeZone };
+  const dated = date === undefined ? {} : { date };
+  const sure = sureForm(there, {
+    action: assignAddress(there, id),
+    word: 'assign',
+    input: { assigneeId: assigneeId ?? '', ...dated },
+  });
+  const view = {
+    act: 'assign',
+    about: [task.title, place?.name].filter((text) => text !== undefined).join(', '),
+    input: { assignTo: person?.name ?? assigneeId ?? say(frame, 'nobody') },
+    plan,
+    sure,
+    back: `/console/tasks/${at}${queryOf(dated)}`,
+  } as const;
+  return answerConsole(c, there, planPage(there, view));
+}
+
+/** Null for who may not see it, and for who only works there. */
+const placeOf = (api: ConsoleApi, propertyId: string) =>
+  partOf(api, '/properties/:id', () => api.get(`/properties/${encodeURIComponent(propertyId)}`, Place)).catch(
+    nullIfAbsent,
+  );
 
 /** Who works on a task may not see the whole property. */
 function nullIfAbsent(error: unknown): null {
@@ -92,8 +133,10 @@ export function registerTaskPages(register: Register, console: Console): void {
         const at = encodeURIComponent(id);
         const date = CalendarDate.safeParse(form.get('date')).data;
         const chosen = form.get('assigneeId') ?? '';
+        const change = { assigneeId: chosen === '' ? null : chosen };
         try {
-          await visit.api.act(`/tasks/${at}`, { assigneeId: chosen === '' ? null : chosen }, keyIn(form), 'PATCH');
+          if (form.get('plan') === 'first') return await planAssign(c, visit, { id, date, change });
+          await visit.api.act(`/tasks/${at}`, change, keyIn(form), 'PATCH');
         } catch (error) {
           return showTask(c, visit, { id, date, problem: problemOf(visit.frame, error) });
         }

@@ -34,6 +34,15 @@ const TRY_AGAIN = 1013;
 /** So long the other side may take to say goodbye. */
 const GOODBYE_MS = 1_000;
 
+/** As RFC 6455 4.2.1 wants it; what is not so would be refused outside of the answers of the API. Throws `MALFORMED_REQUEST`. */
+export function assertHandshake(c: AnyContext): void {
+  const isKey = /^[+/0-9A-Za-z]{22}==$/.test(c.req.header('sec-websocket-key') ?? '');
+  if (isKey && c.req.header('sec-websocket-version') === '13') return;
+  throw new RoomyError('MALFORMED_REQUEST', {
+    text: 'A WebSocket needs Sec-WebSocket-Version 13 and a Sec-WebSocket-Key of 16 bytes in base64',
+  });
+}
+
 /** `release`: gives the place back, once nobody listens any more. */
 export async function answerSocket(
   c: AnyContext,

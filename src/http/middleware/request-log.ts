@@ -9,6 +9,7 @@ import { requestIdOf } from '../../kernel/request-id.ts';
 import { isMeasuring, observe, secondsSince } from '../../kernel/telemetry/measure.ts';
 import type { AnyContext, AppDeps, AppEnv } from '../context.ts';
 import { refusalOf } from '../errors.ts';
+import { idOfPage } from '../inner-requests.ts';
 import { SECURITY_HEADERS } from '../security-headers.ts';
 
 const PROBES = new Set(['/health/live', '/health/ready', '/healthz', '/readyz']);
@@ -18,7 +19,7 @@ export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
   const addressOf = createClientAddress(deps.proxyTrust ?? NO_PROXY);
   return async (c, next) => {
     const startedMs = performance.now();
-    const requestId = requestIdOf(c.req.header('x-request-id'));
+    const requestId = idOfPage(c.req.raw) ?? requestIdOf(c.req.header('x-request-id'));
     const ip = addressOf(peerOf(c), c.req.raw.headers);
     c.set('requestId', requestId);
     c.set('ip', ip);

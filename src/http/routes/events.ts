@@ -7,7 +7,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { found } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import { authorOf, callerOf, type Services } from '../context.ts';
-import { answerSocket, asksForSocket, assertOwnOrigin } from '../live/socket.ts';
+import { answerSocket, asksForSocket, assertHandshake, assertOwnOrigin } from '../live/socket.ts';
 import { answerEvents } from '../live/sse.ts';
 import { eventShown } from '../masks.ts';
 import { permits, policyOf } from '../policy.ts';
@@ -87,7 +87,10 @@ export function registerEvents(register: Register, services: Services): void {
     const caller = callerOf(c);
     if (steps) assertMayReadSteps(caller);
     const isSocket = asksForSocket(c);
-    if (isSocket) assertOwnOrigin(c, services);
+    if (isSocket) {
+      assertOwnOrigin(c, services);
+      assertHandshake(c);
+    }
     const release = services.streams.open(caller);
     try {
       const start = lastEventId(c.req.header('last-event-id')) ?? after ?? (await numberEvents(db));

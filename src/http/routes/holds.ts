@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import type { Db, Tx } from '../../db/client.ts';
 import { DEVICES, gatewayUnknown, PAYOUT_BANK } from '../../domain/ports.ts';
-import { holdView, listHolds } from '../../engine/read/holds.ts';
+import { type HoldView, holdView, listHolds } from '../../engine/read/holds.ts';
 import { sagasInBrief } from '../../engine/read/stuck.ts';
 import type { Hold as HeldSubject } from '../../engine/state.ts';
 import { getHold, releaseHold, setHold } from '../../engine/store/holds.ts';
@@ -10,6 +10,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { MONEY_SAGAS, SAGA_NAMES, STEP_NAMES } from '../../sagas/index.ts';
 import { created, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, type Services } from '../context.ts';
+import { isOperator, wordsShown } from '../masks.ts';
 import { assertMayOperate } from '../operating.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -61,8 +62,17 @@ const release = createRoute({
 
 export function registerHolds(register: Register, services: Services): void {
   const { db, ports } = services;
-  register(list, (c) => page(c, services, 'holds', c.req.valid('query'), (filter, at) => listHolds(db, filter, at)));
-  register(read, async (c) => foundVersion(c, holdView(await getHold(db, c.req.valid('param').id))));
+  register(list, (c) =>
+    page(c, services, 'holds', c.req.valid('query'), (filter, at) =>
+      listHolds(db, filter, at).then(async (found) => ({
+        ...found,
+        items: await Promise.all(found.items.map((hold) => holdShown(c, db, hold))),
+      })),
+    ),
+  );
+  register(read, async (c) =>
+    foundVersion(c, await holdShown(c, db, holdView(await getHold(db, c.req.valid('param').id)))),
+  );
   register.mutation(pause, (c, once) => {
     const { reason, ...wanted } = c.req.valid('json');
     const subject = subjectOf(wanted, ports.gatewayIds);
@@ -75,7 +85,7 @@ export function registerHolds(register: Register, services: Services): void {
     const act = { ...c.req.valid('json'), id: c.req.valid('param').id };
     return once.change(async (tx) => {
       await assertMayHold(c, tx, await getHold(tx, act.id));
-      return foundVersion(c, holdView(await releaseHold(tx, act, authorOf(c))));
+      return foundVersion(c, await holdShown(c, tx, holdView(await releaseHold(tx, act, authorOf(c)))));
     });
   });
 }
@@ -102,6 +112,17 @@ const notOne = (text: string, known?: readonly string[]): RoomyError =>
     text,
     details: { issues: [{ path: 'subject', message: text }], ...(known ? { known } : {}) },
   });
+
+/** Why, as far as the caller may read what people wrote. */
+async function holdShown(c: AnyContext, db: Db, hold: HoldView) {
+  if (!isOperator(c)) return hold;
+  const isOfEngine = hold.scope === 'ALL' || (hold.scope !== 'SAGA' && !(await isAboutMoney(db, hold)));
+  return {
+    ...hold,
+    reason: wordsShown(c, { by: hold.heldBy, words: hold.reason, isOfEngine }),
+    releaseReason: wordsShown(c, { by: hold.releasedBy, words: hold.releaseReason, isOfEngine }),
+  };
+}
 
 /** FINANCE pauses and resumes what is about money. */
 async function assertMayHold(c: AnyContext, tx: Tx, hold: HeldSubject): Promise<void> {

@@ -1,8 +1,11 @@
 import { createRoute } from '@hono/zod-openapi';
-import { getIncident, incidentView, listIncidents } from '../../domain/incidents/resource.ts';
+import type { Tx } from '../../db/client.ts';
+import { getIncident, type IncidentView, incidentView, listIncidents } from '../../domain/incidents/resource.ts';
 import { closeIncident, muteIncident } from '../../domain/incidents/store.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
+import { isOperator, wordsShown } from '../masks.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -58,12 +61,20 @@ const mute = createRoute({
 export function registerIncidents(register: Register, services: Services): void {
   const { db } = services;
   register(list, (c) =>
-    page(c, services, 'incidents', c.req.valid('query'), (filter, at) => listIncidents(db, filter, areaOf(c), at)),
+    page(c, services, 'incidents', c.req.valid('query'), async (filter, at) => {
+      const found = await listIncidents(db, filter, areaOf(c), at);
+      return { ...found, items: found.items.map((incident) => incidentShown(c, incident)) };
+    }),
   );
-  register(read, async (c) => foundVersion(c, await getIncident(db, c.req.valid('param').id, areaOf(c))));
+  register(read, async (c) =>
+    foundVersion(c, incidentShown(c, await getIncident(db, c.req.valid('param').id, areaOf(c)))),
+  );
   register.mutation(close, (c, once) => {
     const act = { ...c.req.valid('json'), id: c.req.valid('param').id, area: areaOf(c) };
-    return once.change(async (tx) => foundVersion(c, incidentView(await closeIncident(tx, act, authorOf(c)))));
+    return once.change(async (tx) => {
+      await assertMayTend(c, tx, act.id);
+      return foundVersion(c, incidentShown(c, incidentView(await closeIncident(tx, act, authorOf(c)))));
+    });
   });
   register.mutation(mute, (c, once) => {
     const { until, reason } = c.req.valid('json');
@@ -73,8 +84,25 @@ export function registerIncidents(register: Register, services: Services): void 
       area: areaOf(c),
       until: until === null ? null : new Date(until),
     };
-    return once.change(async (tx) => foundVersion(c, incidentView(await muteIncident(tx, act, authorOf(c)))));
+    return once.change(async (tx) => {
+      await assertMayTend(c, tx, act.id);
+      return foundVersion(c, incidentShown(c, incidentView(await muteIncident(tx, act, authorOf(c)))));
+    });
   });
+}
+
+/** Operators read of money that it stands, and leave it to those whose it is. Throws `FORBIDDEN`, `NOT_FOUND`. */
+async function assertMayTend(c: AnyContext, tx: Tx, id: string): Promise<void> {
+  if (isOperator(c) && (await getIncident(tx, id, null)).area === 'MONEY')
+    throw new RoomyError('FORBIDDEN', { details: { permission: 'incidents:operate' } });
+}
+
+function incidentShown<T extends IncidentView>(c: AnyContext, incident: T): T {
+  const { area, closedBy, mutedBy, reason } = incident;
+  return {
+    ...incident,
+    reason: wordsShown(c, { by: closedBy ?? mutedBy, words: reason, isOfEngine: area !== 'MONEY' }),
+  };
 }
 
 /** The only area that the caller may see; null: all. */

@@ -7,7 +7,8 @@ import { groupOf, isOfCircuit, type StuckGroup } from '../../engine/stuck-group.
 import { RoomyError } from '../../kernel/errors.ts';
 import { MONEY_SAGAS } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
-import { authorOf, type Services } from '../context.ts';
+import { type AnyContext, authorOf, type Services } from '../context.ts';
+import { wordsShown } from '../masks.ts';
 import { assertMayOperate } from '../operating.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -53,7 +54,7 @@ const stop = createRoute({
 
 export function registerRedrives(register: Register, { db }: Services): void {
   register(read, async (c) =>
-    found(c, await redrivable(db, await getIncident(db, c.req.valid('param').id, areaOf(c)))),
+    found(c, redrivableShown(c, await redrivable(db, await getIncident(db, c.req.valid('param').id, areaOf(c))))),
   );
   register.mutation(order, (c, once) => {
     const asked = c.req.valid('json');
@@ -77,6 +78,17 @@ export function registerRedrives(register: Register, { db }: Services): void {
       return found(c, await redriveView(tx, await stopRedrive(tx, act, authorOf(c))));
     });
   });
+}
+
+/** What people wrote about money is not for operators, unless they wrote it. */
+function redrivableShown(c: AnyContext, { group, redrives }: Awaited<ReturnType<typeof redrivable>>) {
+  const isOfEngine = group === null || group.saga === null || !MONEY_SAGAS.has(group.saga);
+  const shown = redrives.map((redrive) => ({
+    ...redrive,
+    reason: wordsShown(c, { by: redrive.orderedBy, words: redrive.reason, isOfEngine }),
+    endReason: wordsShown(c, { by: redrive.endedBy, words: redrive.endReason, isOfEngine }),
+  }));
+  return { group, redrives: shown };
 }
 
 /** What there is to try again, and what was ordered so far. */

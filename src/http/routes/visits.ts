@@ -8,6 +8,7 @@ import { found } from '../answers.ts';
 import type { Caller } from '../caller.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
 import { lifetimeOf, makerOf, textOf } from '../link-maker.ts';
+import { seesMoney } from '../masks.ts';
 import { assertOwnStay, assertStayOf } from '../own-stay.ts';
 import { PAGE_HEADERS, prefersPage } from '../page.ts';
 import type { Register } from '../route.ts';
@@ -137,12 +138,18 @@ export function registerVisits(register: Register, services: Services): void {
     await assertOwnStay(c, db, id);
     const stored = await readCheckOutReport(db, id);
     c.header('Vary', 'Accept');
-    return prefersPage(c) ? answerReport(c, db, stored) : found(c, stored);
+    if (prefersPage(c)) {
+      assertSeesMoney(c);
+      return answerReport(c, db, stored);
+    }
+    if (seesMoney(c)) return found(c, stored);
+    return found(c, { ...stored, report: { ...stored.report, money: null, payments: null } });
   });
   register(link, async (c) => {
     const { id } = c.req.valid('param');
     await assertOwnStay(c, db, id);
     await readCheckOutReport(db, id);
+    assertSeesMoney(c);
     const maker = callerOf(c);
     const seconds = lifetimeOf(maker, LINK_LIFETIME_SECONDS, services.clock.now());
     const { token, expiresAt } = services.links.seal(LINK_KIND, id, seconds, textOf(maker));
@@ -155,6 +162,11 @@ export function registerVisits(register: Register, services: Services): void {
     await assertStayOf(maker, db, id);
     return answerReport(c, db, await readCheckOutReport(db, id));
   });
+}
+
+/** The page shows who gets what of the money. */
+function assertSeesMoney(c: AnyContext): void {
+  if (!seesMoney(c)) throw new RoomyError('FORBIDDEN', { details: { permission: 'finance:read' } });
 }
 
 /** A link of somebody who may not call any more is as one that never was. */

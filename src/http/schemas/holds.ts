@@ -17,7 +17,9 @@ export const Hold = z
       .string()
       .openapi({ description: 'What is paused, as it was named', example: 'executeRefund.refundAtGateway' }),
     status: z.enum(STATES),
-    reason: z.string(),
+    reason: z.string().nullable().openapi({
+      description: 'Null for operators who did not write it, where it is about one saga or about money',
+    }),
     heldBy: z.string(),
     heldAt: z.iso.datetime(),
     releasedBy: z.string().nullable(),

@@ -10,7 +10,7 @@ export const Redrive = z
     }),
     perSecond: z.int(),
     stopAfterErrors: z.int(),
-    reason: z.string(),
+    reason: z.string().nullable().openapi({ description: 'Null for operators where it is about money' }),
     orderedBy: z.string(),
     orderedAt: z.iso.datetime(),
     endedAt: z.iso.datetime().nullable(),

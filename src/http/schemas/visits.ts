@@ -85,22 +85,25 @@ export const CheckOutReport = z
         checkedOutAt: instant,
         checkedOutLocal: z.string().nullable(),
       }),
-      money: z.object({
-        total: major,
-        balanceDue: major,
-        paymentStatus: z.string(),
-        currency: z.string(),
-        received: major,
-        refunded: major,
-        ownerShare: major,
-        agencyFee: major,
-        referral: z.object({ agents: major, retained: major }),
-        gatewayFees: major,
-        guestCredit: major,
-      }),
-      payments: z.array(
-        z.object({ transactionId: z.string(), amount: major, status: z.string(), completedAt: instant }),
-      ),
+      money: z
+        .object({
+          total: major,
+          balanceDue: major,
+          paymentStatus: z.string(),
+          currency: z.string(),
+          received: major,
+          refunded: major,
+          ownerShare: major,
+          agencyFee: major,
+          referral: z.object({ agents: major, retained: major }),
+          gatewayFees: major,
+          guestCredit: major,
+        })
+        .nullable()
+        .openapi({ description: 'Null for services without `finance:read`, and then not what `sha256` is of' }),
+      payments: z
+        .array(z.object({ transactionId: z.string(), amount: major, status: z.string(), completedAt: instant }))
+        .nullable(),
       tasks: z.array(ReportedTask),
       incidents: z.array(ReportedTask),
       deposit: z.object({ held: major, state: z.enum(['NONE', 'HELD']) }),

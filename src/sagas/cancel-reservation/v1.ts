@@ -23,7 +23,7 @@ import { cancelTasksOf, reopenTasks } from '../../domain/stay-tasks/cancel-tasks
 import { saga } from '../../engine/definition.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';
-import { toldByHand } from '../told-by-hand.ts';
+import { sentUnlessSkipped, toldByHand } from '../told-by-hand.ts';
 
 export const CancelReservation = z.strictObject({
   reservationId: z.string(),
@@ -106,7 +106,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     },
     run: enqueueMessages,
   })
-  .ends(async ({ db, subjectId, done, isAtOnce }) => {
+  .ends(async ({ db, subjectId, done, isAtOnce, isLastSkipped }) => {
     const stay = done.validateCancellation;
     const { percent, amountMinor, excessMinor, rule, daysBeforeCheckIn } = done.calculateRefundAmount;
     const { refundIds } = done.createRefundTransaction;
@@ -139,7 +139,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
         rule,
         tasksCancelled: cancelled.length,
         transactionsCreated: refundIds.length,
-        notificationsSent: countNotifications(messages),
+        notificationsSent: sentUnlessSkipped(countNotifications(messages), isLastSkipped),
       },
     };
   });

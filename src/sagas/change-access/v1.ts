@@ -9,6 +9,7 @@ import { ensureDoorTask } from '../../domain/stay-tasks/door-task.ts';
 import { readAccess } from '../../domain/stays/access.ts';
 import { saga } from '../../engine/definition.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
 
 export const ChangeAccess = z.strictObject({
   reservationId: z.string(),
@@ -39,7 +40,10 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
   .read('validateAccess', {
     // The period is asked for anew at each attempt, and a device that has been replaced meanwhile is another grant.
     readsAgain: true,
-    run: ({ db, input }) => readAccess(db, input.reservationId),
+    run: async ({ db, input }): Promise<Read> => ({
+      ...(await readAccess(db, input.reservationId)),
+      reading: newId('reading'),
+    }),
   })
   .call('changeAccessPeriod', {
     foresees: 'ports',
@@ -50,12 +54,12 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
     // A guest who has left meanwhile needs no code.
     prepare: ({ tx, input }) => readAccess(tx, input.reservationId),
     run: async ({ ports, key, input, amendments, done, prepared, signal }) => {
-      const { activationKey } = done.validateAccess;
+      const { activationKey, reading } = done.validateAccess;
       if (prepared.device === null || prepared.activationKey !== activationKey) return { isThere: false };
-      // Another time is another request.
-      const requestKey = amendments === 0 ? key : `${key}-${amendments}`;
+      // Another time, or another grant that was read again, is another request: a key goes with one content alone.
+      const parts = [key, ...(reading === undefined ? [] : [reading]), ...(amendments === 0 ? [] : [amendments])];
       await ports.amenities.changePeriod(
-        requestOf(input, requestKey, { ...done.validateAccess, until: input.until }),
+        requestOf(input, parts.join('-'), { ...done.validateAccess, until: input.until }),
         signal,
       );
       return { isThere: true };
@@ -129,6 +133,8 @@ interface Grant {
   readonly from: string;
   readonly until: string;
 }
+/** `reading`: of each time that it was read; a saga that passed the step before there was one has none. */
+type Read = Awaited<ReturnType<typeof readAccess>> & { readonly reading?: string };
 const requestOf = (
   { reservationId }: { readonly reservationId: string },
   key: string,

@@ -14,7 +14,7 @@ import { assertMayCheckOut } from '../../domain/stays/visit.ts';
 import { readVisitOutcome } from '../../domain/stays/visit-outcome.ts';
 import { saga } from '../../engine/definition.ts';
 import { required } from '../../kernel/errors.ts';
-import { toldByHand } from '../told-by-hand.ts';
+import { sentUnlessSkipped, toldByHand } from '../told-by-hand.ts';
 
 export const CheckOut = z.strictObject({
   reservationId: z.string(),
@@ -108,7 +108,7 @@ export const checkOut = saga('checkOut', CheckOut, {
     values: ({ key, done }) => orderMessages(key, thankYouMessages(done.validateCheckOut)),
     run: enqueueMessages,
   })
-  .ends(async ({ db, subjectId, done }) => {
+  .ends(async ({ db, subjectId, done, isLastSkipped }) => {
     const stay = await readVisitOutcome(db, subjectId);
     const { warnings } = done.createPostDepartureCleaningTask;
     const { amenities } = done.deactivatePropertyAmenities;
@@ -125,7 +125,10 @@ export const checkOut = saga('checkOut', CheckOut, {
         warnings,
         amenities,
         reportId: done.generateCheckOutReport.reportId,
-        notificationsSent: countNotifications(thankYouMessages(done.validateCheckOut)),
+        notificationsSent: sentUnlessSkipped(
+          countNotifications(thankYouMessages(done.validateCheckOut)),
+          isLastSkipped,
+        ),
       },
     };
   });

@@ -13,7 +13,7 @@ import { enqueueInTransaction, enqueueMessagesAbout, orderMessages } from '../..
 import { PAYOUT_BANK } from '../../domain/ports.ts';
 import { saga } from '../../engine/definition.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { toldByHand } from '../told-by-hand.ts';
+import { sentUnlessSkipped, toldByHand } from '../told-by-hand.ts';
 
 export const ProcessOwnerPayout = z.strictObject({
   payoutId: z.string(),
@@ -86,12 +86,15 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
     },
     run: enqueueMessagesAbout,
   })
-  .ends(async ({ db, sagaId, done }) => {
+  .ends(async ({ db, sagaId, done, isLastSkipped }) => {
     const data = await payoutOutcome(db, sagaId, done.validatePayout);
     return {
       event: 'PAYOUT_PROCESSED',
       message: 'Payout processed successfully',
       data,
-      details: { payoutIds: data.payouts.map((payout) => payout.id), notificationsSent: 1 },
+      details: {
+        payoutIds: data.payouts.map((payout) => payout.id),
+        notificationsSent: sentUnlessSkipped(1, isLastSkipped),
+      },
     };
   });

@@ -30,7 +30,7 @@ import { derivePaymentStatus, restorePaymentStatus } from '../../domain/reservat
 import { saga } from '../../engine/definition.ts';
 import type { StepContext } from '../../engine/step.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
-import { toldByHand } from '../told-by-hand.ts';
+import { hasTold, sentUnlessSkipped, toldByHand } from '../told-by-hand.ts';
 
 export const ProcessPayment = z.strictObject({
   reservationId: z.string(),
@@ -197,7 +197,8 @@ export const processPayment = saga('processPayment', ProcessPayment, {
     },
     run: enqueueMessages,
   })
-  .ends(async ({ db, done }) => {
+  .ends(async ({ db, done, isLastSkipped }) => {
+    const hasPayout = done.createOwnerPayoutTransaction.transactionId !== null;
     const outcome = await paymentOutcome(db, {
       stay: done.validatePayment,
       payment: done.createGuestPaymentTransaction,
@@ -215,7 +216,8 @@ export const processPayment = saga('processPayment', ProcessPayment, {
         ...(done.createOwnerPayoutTransaction.transactionId === null
           ? {}
           : { ownerPayoutId: done.createOwnerPayoutTransaction.transactionId }),
-        notificationsSent: done.createOwnerPayoutTransaction.transactionId === null ? 1 : 2,
+        notificationsSent:
+          (hasTold(done.sendPaymentConfirmation) ? 1 : 0) + sentUnlessSkipped(hasPayout ? 1 : 0, isLastSkipped),
       },
     };
   });

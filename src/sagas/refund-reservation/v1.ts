@@ -9,7 +9,7 @@ import { enqueueMessages, orderMessages } from '../../domain/notifications/enque
 import { saga } from '../../engine/definition.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';
-import { toldByHand } from '../told-by-hand.ts';
+import { sentUnlessSkipped, toldByHand } from '../told-by-hand.ts';
 
 export const RefundReservation = z.strictObject({
   reservationId: z.string(),
@@ -63,7 +63,7 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
       ),
     run: enqueueMessages,
   })
-  .ends(async ({ db, subjectId, input, done, isAtOnce }) => {
+  .ends(async ({ db, subjectId, input, done, isAtOnce, isLastSkipped }) => {
     const { refundIds, ownerMinor } = done.createRefundTransaction;
     const { distributedMinor } = done.validateRefund;
     const { amountMinor, currency, bearer, reason } = input;
@@ -89,7 +89,7 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
         bearer,
         reason,
         transactionsCreated: refundIds.length,
-        notificationsSent: ownerMinor > 0 ? 1 : 0,
+        notificationsSent: sentUnlessSkipped(ownerMinor > 0 ? 1 : 0, isLastSkipped),
       },
     };
   });

@@ -31,9 +31,9 @@ export const actAddress = (frame: Frame, id: string, act: StayAct): string =>
   `${frame.prefix}/console/stays/${encodeURIComponent(id)}/${act}`;
 
 /** What keeps a second press from acting twice, and where it leads. */
-const keyField = (): Html => html`<input type="hidden" name="key" value="${newId('press')}">`;
+export const keyField = (): Html => html`<input type="hidden" name="key" value="${newId('press')}">`;
 /** The plan is asked for, and not the act. */
-const planField = html`<input type="hidden" name="plan" value="first">`;
+export const planField = html`<input type="hidden" name="plan" value="first">`;
 
 /** A button on the page of a day, for one act that is done at once. `about`: whose stay, for those who hear the page. */
 export const actButton = (frame: Frame, id: string, act: StayAct, about: string, date: string): Html =>
@@ -44,10 +44,17 @@ export const planButton = (frame: Frame, id: string, act: StayAct, about: string
   html`<form method="post" action="${actAddress(frame, id, act)}">${planField}<button aria-label="${say(frame, ACT_WORDS[act])}: ${about}">${say(frame, ACT_WORDS[act])}</button></form>`;
 
 /** The act itself, below its plan: with the same input. */
-export const sureForm = (frame: Frame, id: string, act: StayAct, input: Readonly<Record<string, string>>): Html =>
-  html`<form method="post" action="${actAddress(frame, id, act)}" class="act">${keyField()}${Object.entries(input).map(
+export const sureForm = (
+  frame: Frame,
+  {
+    action,
+    word,
+    input,
+  }: { readonly action: string; readonly word: Word; readonly input: Readonly<Record<string, string>> },
+): Html =>
+  html`<form method="post" action="${action}" class="act">${keyField()}${Object.entries(input).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
-  )}<button${act === 'cancel' ? html` class="danger"` : ''}>${say(frame, 'doIt')}: ${say(frame, ACT_WORDS[act])}</button></form>`;
+  )}<button${word === 'cancel' ? html` class="danger"` : ''}>${say(frame, 'doIt')}: ${say(frame, word)}</button></form>`;
 
 const folded = (frame: Frame, id: string, act: StayAct, fields: Html, before: Html | null = null): Html =>
   html`<details><summary>${say(frame, ACT_WORDS[act])}</summary>${before === null ? '' : html`<p>${before}</p>`}

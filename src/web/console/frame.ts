@@ -28,6 +28,8 @@ export interface Frame {
   readonly person: { readonly name: string; readonly role: string };
   /** Those that this person may read, in their order. */
   readonly pages: readonly ConsolePage[];
+  /** Whether this person may search. */
+  readonly finds: boolean;
   /** The path of this page, without the prefix: where the choice of a language leads back to. */
   readonly path: string;
 }
@@ -100,7 +102,7 @@ export function consoleDocument(frame: Frame, content: Content): Html {
 <nav aria-label="${say(frame, 'navigation')}"><ul>${pages.map(
       (page) =>
         html`<li><a href="${prefix}/console/${page}"${page === content.page ? html` aria-current="page"` : ''}>${say(frame, page)}</a></li>`,
-    )}</ul></nav>
+    )}</ul></nav>${frame.finds ? findBox(frame) : ''}
 <div class="who"><a href="${prefix}/account"><bdi>${person.name}</bdi></a> <span class="soft">${codeWords(frame, person.role)}</span>
 <form method="post" action="${prefix}/console/language"><input type="hidden" name="language" value="${language === 'ar' ? 'en' : 'ar'}"><input type="hidden" name="back" value="${frame.path}">
 <button class="quiet" lang="${language === 'ar' ? 'en' : 'ar'}">${say(frame, 'otherLanguage')}</button></form>
@@ -110,6 +112,10 @@ ${content.told ? html`<p class="notice" role="status">${content.told}</p>` : ''}
 ${content.body}</main>${liveLine(frame, content.live)}`,
   });
 }
+
+/** The search, on every page. */
+const findBox = (frame: Frame): Html =>
+  html`<form class="find" role="search" method="get" action="${frame.prefix}/console/find"><input type="search" name="q" maxlength="200" dir="auto" required minlength="2" aria-label="${say(frame, 'findWhat')}" placeholder="${say(frame, 'find')}"><button class="no">${say(frame, 'find')}</button></form>`;
 
 /** Where the page asks for itself, when it has heard of a change. */
 const liveParts = ({ prefix, path }: Frame, live: Live | undefined): Html =>

@@ -11,7 +11,7 @@ export interface HoldView {
   readonly id: string;
   readonly scope: string;
   readonly subject: string;
-  readonly reason: string;
+  readonly reason: string | null;
   readonly heldBy: string;
   readonly heldAt: string;
 }
@@ -35,7 +35,7 @@ ${may.mayPause ? pauseForm(frame) : ''}</section>`;
 
 function rowOf(frame: Frame, hold: HoldView, mayResume: boolean): Html {
   const word = SCOPES.find(([scope]) => scope === hold.scope)?.[1];
-  return html`<li class="bad">${word === undefined ? '' : html`${say(frame, word)}: `}<code>${hold.subject}</code> – <bdi>${hold.reason}</bdi>
+  return html`<li class="bad">${word === undefined ? '' : html`${say(frame, word)}: `}<code>${hold.subject}</code> ${hold.reason === null ? '' : html`– <bdi>${hold.reason}</bdi>`}
 <span class="soft">(${say(frame, 'pausedBy')} <bdi>${hold.heldBy}</bdi> ${say(frame, 'sinceText')} ${moment(frame, hold.heldAt)})</span>
 ${mayResume ? html`<form method="post" action="${frame.prefix}/console/system/resume" class="act"><input type="hidden" name="key" value="${newId('press')}"><input type="hidden" name="hold" value="${hold.id}"><label>${say(frame, 'reason')} <input name="reason" required maxlength="500"></label><button class="yes">${say(frame, 'resume')}</button></form>` : ''}</li>`;
 }

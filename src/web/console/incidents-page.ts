@@ -58,7 +58,7 @@ export interface RedriveShown {
     readonly status: 'OPEN' | 'DONE' | 'STOPPED' | 'FAILED';
     readonly perSecond: number;
     readonly stopAfterErrors: number;
-    readonly reason: string;
+    readonly reason: string | null;
     readonly orderedBy: string;
     readonly orderedAt: string;
     readonly endedBy: string | null;
@@ -171,15 +171,15 @@ function resolveOf(frame: Frame, at: string, { sagaId, ifResolved }: SagaActs): 
 }
 
 const sagaForm = (frame: Frame, at: string, sagaId: string, act: 'retry' | 'resolve'): Html =>
-  html`<form method="post" action="${at}/${act}" class="act"><input type="hidden" name="sagaId" value="${sagaId}">
+  html`<form method="post" action="${at}/${act}" class="act"><input type="hidden" name="key" value="${newId('press')}"><input type="hidden" name="sagaId" value="${sagaId}">
 <label>${say(frame, act === 'retry' ? 'retryReason' : 'resolveReason')} <input name="reason" required maxlength="500"></label>
 <button class="${act === 'retry' ? 'yes' : 'no'}">${say(frame, act)}</button></form>`;
 
 const formsOf = (frame: Frame, at: string): Html =>
   html`<h2>${say(frame, 'forThis')}</h2>
-<form method="post" action="${at}/mute" class="act"><label>${say(frame, 'muteFor')} <select name="hours"><option value="1">${say(frame, 'hour')}</option><option value="8">${say(frame, 'hours8')}</option>
+<form method="post" action="${at}/mute" class="act"><input type="hidden" name="key" value="${newId('press')}"><label>${say(frame, 'muteFor')} <select name="hours"><option value="1">${say(frame, 'hour')}</option><option value="8">${say(frame, 'hours8')}</option>
 <option value="72">${say(frame, 'days3')}</option></select></label> <label>${say(frame, 'reason')} <input name="reason" required maxlength="500"></label><button>${say(frame, 'mute')}</button></form>
-<form method="post" action="${at}/close" class="act"><label>${say(frame, 'whyOver')} <input name="reason" required maxlength="500"></label><button class="no">${say(frame, 'close')}</button></form>`;
+<form method="post" action="${at}/close" class="act"><input type="hidden" name="key" value="${newId('press')}"><label>${say(frame, 'whyOver')} <input name="reason" required maxlength="500"></label><button class="no">${say(frame, 'close')}</button></form>`;
 
 /** Counted first; then the form, or the progress with the way to stop it. */
 function redriveOf(frame: Frame, at: string, { group, redrives, mayOrder }: RedriveShown): Html {
@@ -204,7 +204,7 @@ const stopForm = (frame: Frame, at: string): Html =>
 
 function redriveShown(frame: Frame, redrive: RedriveShown['redrives'][number]): Html {
   const { status, orderedAt, orderedBy, reason, sagas, failures, endedBy, endReason } = redrive;
-  return html`<li>${badge(frame, status)} ${moment(frame, orderedAt)} <bdi>${orderedBy}</bdi>: <bdi>${reason}</bdi>
+  return html`<li>${badge(frame, status)} ${moment(frame, orderedAt)} <bdi>${orderedBy}</bdi>${reason === null ? '' : html`: <bdi>${reason}</bdi>`}
 <div>${say(frame, 'redriven')}: ${sagas.all - sagas.waiting} / ${sagas.all}; ${say(frame, 'redriveDone')}: ${sagas.done}; ${say(frame, 'redriveFailed')}: ${sagas.failed}${
     endedBy === null ? '' : html`; <bdi>${endedBy}</bdi>: <bdi>${endReason}</bdi>`
   }</div>${failures.map(({ sagaId, code }) => html`<div>${sagaLink(frame, sagaId, sagaId)} <code>${code ?? ''}</code></div>`)}</li>`;

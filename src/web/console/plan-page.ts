@@ -1,11 +1,10 @@
 import { html } from 'hono/html';
 import type { Html } from '../layout.ts';
-import { ACT_WORDS, type StayAct, sureForm } from './acts.ts';
 import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
 import { badge, moment, money, table } from './parts.ts';
 import type { Word } from './words-en.ts';
 
-/** What an act on a stay would do, before anybody does it: the dry run of the API in sentences and tables. */
+/** What an act would do, before anybody does it: the dry run of the API in sentences and tables. */
 
 interface Rule {
   readonly name: string;
@@ -76,24 +75,27 @@ export interface ShownPlan {
   readonly warnings: readonly string[];
 }
 export interface PlanView {
-  readonly id: string;
-  readonly act: StayAct;
-  /** Whose stay, and where. */
+  readonly act: Word;
+  /** Whose stay, and where; or which task. */
   readonly about: string;
   readonly input: Readonly<Record<string, string>>;
   readonly plan: ShownPlan;
+  /** The form that does it. */
+  readonly sure: Html;
+  /** The page that it was asked on, below the prefix. */
+  readonly back: string;
 }
 
-export const planPage = (frame: Frame, { id, act, about, input, plan }: PlanView): Content => ({
-  title: `${say(frame, ACT_WORDS[act])}: ${about}`,
+export const planPage = (frame: Frame, { act, about, input, plan, sure, back }: PlanView): Content => ({
+  title: `${say(frame, act)}: ${about}`,
   page: 'today',
   body: html`<p class="notice">${say(frame, 'planText')}</p>
 ${inputOf(frame, input)}
 ${plan.warnings.length === 0 ? '' : section(frame, 'planWarnings', html`<ul>${plan.warnings.map((code) => html`<li>${codeWords(frame, code)}</li>`)}</ul>`)}
 ${isEmpty(plan) ? html`<p class="empty">${say(frame, 'planNothing')}</p>` : partsOf(frame, plan)}
 ${plan.steps.length === 0 ? '' : html`<details class="panel"><summary>${say(frame, 'planSteps')}</summary><ol>${plan.steps.map(({ saga, step, outcome }) => html`<li><code>${saga}.${step}</code>${outcome === 'done' ? '' : html` ${badge(frame, outcome)}`}</li>`)}</ol></details>`}
-${sureForm(frame, id, act, input)}
-<p><a class="button" href="${frame.prefix}/console/stays/${encodeURIComponent(id)}">${say(frame, 'doNot')}</a></p>`,
+${sure}
+<p><a class="button" href="${frame.prefix}${back}">${say(frame, 'doNot')}</a></p>`,
 });
 
 const isEmpty = ({ changes, tasks, money: sums, messages, calls }: ShownPlan): boolean =>
@@ -110,6 +112,7 @@ const INPUT_WORDS: readonly (readonly [name: string, word: Word])[] = [
   ['reason', 'reason'],
   ['bearer', 'bearer'],
   ['notes', 'notes'],
+  ['assignTo', 'assignTo'],
 ];
 /** As it was typed; of a token its end. */
 function inputOf(frame: Frame, input: PlanView['input']): Html {

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
-import { newId } from '../../kernel/ids.ts';
 import type { Html } from '../layout.ts';
+import { planField } from './acts.ts';
 import { type Content, codeWords, type Frame, say } from './frame.ts';
 import { badge, fact, moment, staffLink, stayLink } from './parts.ts';
 
@@ -96,7 +96,7 @@ function assignForm(frame: Frame, { task, choice, people, date }: TaskView, name
   const others = (people ?? []).filter(({ id }) => !known.has(id));
   const option = (id: string, text: string): Html => html`<option value="${id}">${text}</option>`;
   return html`<section class="panel" aria-labelledby="assign"><h2 id="assign">${say(frame, 'assign')}</h2>
-<form method="post" action="${frame.prefix}/console/tasks/${encodeURIComponent(task.id)}/assign" class="act"><input type="hidden" name="key" value="${newId('press')}">${
+<form method="post" action="${assignAddress(frame, task.id)}" class="act">${planField}${
     date === null ? '' : html`<input type="hidden" name="date" value="${date}">`
   }<label>${say(frame, 'assignTo')} <select name="assigneeId">${
     best.length === 0
@@ -106,8 +106,10 @@ function assignForm(frame: Frame, { task, choice, people, date }: TaskView, name
     others.length === 0
       ? ''
       : html`<optgroup label="${say(frame, 'othersOfRole')}">${others.map(({ id, name }) => option(id, name))}</optgroup>`
-  }${task.assigneeId === null ? '' : option('', say(frame, 'nobody'))}</select></label><button>${say(frame, 'assign')}</button></form></section>`;
+  }${task.assigneeId === null ? '' : option('', say(frame, 'nobody'))}</select></label><button>${say(frame, 'seePlan')}</button></form></section>`;
 }
+export const assignAddress = ({ prefix }: Frame, taskId: string): string =>
+  `${prefix}/console/tasks/${encodeURIComponent(taskId)}/assign`;
 
 const scoreOf = (frame: Frame, { total, travelKm, tasksThatDay }: Choice['candidates'][number]): string =>
   [

@@ -1,4 +1,5 @@
 import type { Words } from './words-en.ts';
+import { FIND_ARABIC } from './words-find.ts';
 import { METRICS_ARABIC, METRICS_ARABIC_CODES } from './words-metrics-ar.ts';
 import { OFFICE_ARABIC, OFFICE_ARABIC_CODES } from './words-office-ar.ts';
 import { ARABIC_TEXTS } from './words-texts.ts';
@@ -8,6 +9,7 @@ export const ARABIC: Words = {
   ...OFFICE_ARABIC,
   ...METRICS_ARABIC,
   ...ARABIC_TEXTS,
+  ...FIND_ARABIC,
   console: 'لوحة التحكم',
   skip: 'انتقل إلى المحتوى',
   updatedAt: 'تم التحديث في',

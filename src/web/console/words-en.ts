@@ -1,3 +1,4 @@
+import { FIND_ENGLISH } from './words-find.ts';
 import { METRICS_ENGLISH, METRICS_ENGLISH_CODES } from './words-metrics-en.ts';
 import { OFFICE_ENGLISH, OFFICE_ENGLISH_CODES } from './words-office-en.ts';
 import { ENGLISH_TEXTS } from './words-texts.ts';
@@ -7,6 +8,7 @@ export const ENGLISH = {
   ...OFFICE_ENGLISH,
   ...METRICS_ENGLISH,
   ...ENGLISH_TEXTS,
+  ...FIND_ENGLISH,
   console: 'Console',
   skip: 'Skip to the content',
   updatedAt: 'Updated at',

@@ -9,6 +9,9 @@ const STAY = sql`(SELECT r.id, p.name AS property, g.name AS guest, r.check_in_d
   WHERE r.id = CASE n.params ->> 'about'
     WHEN 'reservation' THEN n.params ->> 'sagaId'
     WHEN 'task' THEN (SELECT k.reservation_id FROM task k WHERE k.id = n.params ->> 'sagaId')
+    WHEN 'message' THEN (SELECT m.reservation_id FROM notification m WHERE m.id = n.params ->> 'sagaId')
+    WHEN 'gateway' THEN coalesce((SELECT x.reservation_id FROM transaction x WHERE x.id = n.params ->> 'sagaId'),
+      (SELECT y.reservation_id FROM payment y WHERE y.id = n.params ->> 'sagaId'))
     ELSE (SELECT CASE s.subject_type WHEN 'transaction' THEN (SELECT x.reservation_id FROM transaction x WHERE x.id = s.subject_id)
       ELSE s.subject_id END FROM saga s WHERE s.id = n.params ->> 'sagaId') END) stay`;
 const ofStay = (column: string) => sql<string | null>`(SELECT stay.${sql.id(column)}::text FROM ${STAY})`;
@@ -18,7 +21,18 @@ export const systemAlert = defineMessage({
   event: ALERT_EVENT,
   cause: 'when a saga, a task or a part of the system needs a person',
   to: { OPS: { channels: MAIL, required: true } },
-  variables: ['sagaName', 'step', 'code', 'sagaId', 'alertStay', 'alertSince', 'alertUrl'],
+  variables: [
+    'sagaName',
+    'step',
+    'code',
+    'sagaId',
+    'alertStay',
+    'alertSince',
+    'alertUrl',
+    'alertWhat',
+    'alertNext',
+    'alertRemedy',
+  ],
   loads: {
     stay: ofStay('id'),
     property: ofStay('property'),
@@ -26,6 +40,8 @@ export const systemAlert = defineMessage({
     arrival: ofStay('arrival'),
     departure: ofStay('departure'),
     zone: ofStay('zone'),
+    place: sql<string | null>`(SELECT p.name FROM task k JOIN property p ON p.id = k.property_id
+      WHERE n.params ->> 'about' = 'task' AND k.id = n.params ->> 'sagaId')`,
   },
   // Somebody is needed now.
   atAnyHour: true,
@@ -34,14 +50,38 @@ export const systemAlert = defineMessage({
     [ALERT_TEXTS.task]: {
       en: {
         subject: 'Roomy needs a person: {step} task - {code}',
-        message: `A task needs attention: {sagaId}.
+        message: `{alertWhat}
 
 Whom it concerns: {alertStay}
 Type: {step|not known}
 Reason: {code}
 Since: {alertSince}
+Task: {sagaId}
 
-GET /api/production/tasks/{sagaId}/assignment tells who was looked at, and why nobody has it.
+What happens by itself: {alertNext}
+
+What you can do: {alertRemedy}
+
+{alertUrl}`,
+      },
+    },
+    /** About one of those that are not sent, for the same reason within the hour. */
+    [ALERT_TEXTS.message]: {
+      en: {
+        subject: 'A message was not sent: {step|not known} - {code}',
+        message: `{alertWhat}
+
+Whom it concerns: {alertStay}
+Text: {step|not known}
+Reason: {code}
+Since: {alertSince}
+Message: {sagaId}
+
+What happens by itself: {alertNext}
+
+What you can do: {alertRemedy}
+
+Others with the same text and reason within the hour are not told again.
 
 {alertUrl}`,
       },
@@ -125,17 +165,22 @@ Send it another way, and record that with POST /api/production/transactions/<id 
 {alertUrl}`,
       },
     },
-    /** About what is neither a saga nor a task: money, a gateway, a message, a webhook endpoint, a channel, a rule. */
+    /** About what is neither a saga nor a task: money, a gateway, a webhook endpoint, a channel, a rule. */
     [ALERT_TEXTS.other]: {
       en: {
         subject: 'Roomy needs a person: {sagaName} - {code}',
-        message: `Something about {sagaName} needs attention.
+        message: `{alertWhat}
 
 Whom it concerns: {alertStay}
+Where: {sagaName}
 What: {step|not known}
 Reason: {code}
 Since: {alertSince}
 About: {sagaId|not known}
+
+What happens by itself: {alertNext}
+
+What you can do: {alertRemedy}
 
 Others of the same kind within the hour are not told again.
 

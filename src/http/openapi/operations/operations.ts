@@ -91,6 +91,10 @@ export const OPERATIONS_OF_OPERATORS: OperationTexts = {
       },
     },
   },
+  [`GET ${API}/search`]: {
+    id: 'searchRecords',
+    text: `Finds what is meant by a few words or an id: stays, guests, properties, owners, staff, sagas, transactions, payments, tasks, messages, incidents, requests and texts of messages, by kind, each with its state, its moment, the stay that it belongs to and its page in the console. \`q\` may be the id of any of these or of a request, a gateway’s or a bank’s reference, the code of an error, of an incident or of a message, who did it, a date (who comes or leaves, what is due, what was asked or booked that day), or the beginning of a word of a name, of an e-mail address or of a phone number. With a guest come the guest’s stays, with a property those from today on, with a stay in \`related\` its sagas, payments, refunds, payouts and disputes. Of each kind a caller finds what its list shows them, and of other kinds nothing: who may not list guests finds nobody by a name. \`from\` and \`to\` bound what has a moment, and stays by their days; what somebody did is looked for among the newest 500 where the caller sees only a part of it. A \`propertyId\` that the caller does not see is 404 \`NOT_FOUND\`. ${PORTFOLIO}`,
+  },
   [`GET ${API}/incidents`]: {
     id: 'listIncidents',
     text: `What stands still or may be lost, as an API process finds it every ten seconds: roles without a worker, paused queues, work that waits, sagas that try in vain or wait for a person, circuits that are open, an audit trail that was changed. Grouped by cause; none has a name or an amount. \`FINANCE\` sees those about money. ${PAGED}`,

@@ -1,0 +1,48 @@
+/** What the page of the search says. `of…`: the headings of what was found. */
+export const FIND_ENGLISH = {
+  find: 'Find',
+  findWhat: 'Find a stay, a person, a reference, an error',
+  findHint:
+    'The beginning of a name, of an address or of a number; the ID of anything; a reference of a gateway or a bank; the ID of a request; the code of an error; who did it; or a day, such as 2026-11-30.',
+  findNothing: 'Nothing was found among what you may see.',
+  findMore: 'There are more. Write more of it, or choose a period.',
+  findRelated: 'Sagas and money of this stay',
+  ofStay: 'Stay',
+  ofRESERVATION: 'Stays',
+  ofGUEST: 'Guests',
+  ofPROPERTY: 'Properties',
+  ofOWNER: 'Owners',
+  ofSTAFF: 'Staff',
+  ofSAGA: 'Sagas',
+  ofTRANSACTION: 'Transactions',
+  ofPAYMENT: 'Payments of guests',
+  ofTASK: 'Tasks',
+  ofMESSAGE: 'Messages',
+  ofINCIDENT: 'Incidents',
+  ofREQUEST: 'Requests',
+  ofTEXT: 'Texts of messages',
+} as const;
+
+export const FIND_ARABIC: Readonly<Record<keyof typeof FIND_ENGLISH, string>> = {
+  find: 'ابحث',
+  findWhat: 'ابحث عن إقامة أو شخص أو مرجع أو خطأ',
+  findHint:
+    'بداية اسم أو عنوان بريد أو رقم هاتف؛ معرّف أي شيء؛ مرجع بوابة دفع أو مصرف؛ معرّف طلب؛ رمز خطأ؛ من قام بالعمل؛ أو يوم، مثل \u20662026-11-30\u2069.',
+  findNothing: 'لم يوجد شيء ضمن ما يحق لك أن تراه.',
+  findMore: 'هناك المزيد. اكتب أكثر منه أو اختر فترة.',
+  findRelated: 'عمليات هذه الإقامة وأموالها',
+  ofStay: 'الإقامة',
+  ofRESERVATION: 'الإقامات',
+  ofGUEST: 'الضيوف',
+  ofPROPERTY: 'العقارات',
+  ofOWNER: 'المالكون',
+  ofSTAFF: 'الموظفون',
+  ofSAGA: 'العمليات',
+  ofTRANSACTION: 'الحركات المالية',
+  ofPAYMENT: 'مدفوعات الضيوف',
+  ofTASK: 'المهام',
+  ofMESSAGE: 'الرسائل',
+  ofINCIDENT: 'الحوادث',
+  ofREQUEST: 'الطلبات',
+  ofTEXT: 'نصوص الرسائل',
+};
