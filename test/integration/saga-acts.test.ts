@@ -95,18 +95,22 @@ async function parkedCheckOut(): Promise<{ id: string; stay: string }> {
     await restOf(system.bed.db, id);
     return id;
   };
+  const wire = async (device: string): Promise<void> => {
+    const { property_id } = await system.bed.db
+      .selectFrom('reservation')
+      .select('property_id')
+      .where('id', '=', stay)
+      .executeTakeFirstOrThrow();
+    await system.bed.db
+      .updateTable('property')
+      .set({ amenity_device: device })
+      .where('id', '=', property_id)
+      .execute();
+  };
   await rests('confirm');
+  await wire(`lock-of-${stay}`);
   await rests('check-in');
-  const { property_id } = await system.bed.db
-    .selectFrom('reservation')
-    .select('property_id')
-    .where('id', '=', stay)
-    .executeTakeFirstOrThrow();
-  await system.bed.db
-    .updateTable('property')
-    .set({ amenity_device: `device-refused-${stay}` })
-    .where('id', '=', property_id)
-    .execute();
+  await wire(`device-refused-${stay}`);
   return { id: await rests('check-out'), stay };
 }
 
