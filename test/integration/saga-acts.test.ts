@@ -101,11 +101,7 @@ async function parkedCheckOut(): Promise<{ id: string; stay: string }> {
       .select('property_id')
       .where('id', '=', stay)
       .executeTakeFirstOrThrow();
-    await system.bed.db
-      .updateTable('property')
-      .set({ amenity_device: device })
-      .where('id', '=', property_id)
-      .execute();
+    await system.bed.db.updateTable('property').set({ amenity_device: device }).where('id', '=', property_id).execute();
   };
   await rests('confirm');
   await wire(`lock-of-${stay}`);
