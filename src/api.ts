@@ -12,6 +12,7 @@ import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
 import { assemble, endInOrder, fail, metricsAccess, type Program, untilReady } from './programs.ts';
 import { queuesReader } from './queues/depths.ts';
+import { queuesByHand } from './queues/paused.ts';
 import { createRateLimiter } from './queues/rate-limiter.ts';
 import { schedulesByHand } from './queues/schedules.ts';
 import { connectStandingNews } from './queues/standing-news.ts';
@@ -66,6 +67,7 @@ async function main(): Promise<void> {
       seals: sealsReader(db),
     },
     schedules: schedulesByHand(queues, JOBS),
+    queues: queuesByHand(queues),
   });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) servers.push(await listen('OPS_PORT', config.ops, await opsFetch(program, { readiness, standing })));

@@ -50,6 +50,7 @@ import { registerOwners } from './routes/owners.ts';
 import { registerPayments } from './routes/payments.ts';
 import { registerProblems } from './routes/problems.ts';
 import { registerProperties } from './routes/properties.ts';
+import { registerQueues } from './routes/queues.ts';
 import { registerRatings } from './routes/ratings.ts';
 import { registerReconciliations } from './routes/reconciliations.ts';
 import { registerRecords } from './routes/records.ts';
@@ -168,6 +169,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerMessages(register, services);
   registerSweepFailures(register, services);
   registerSchedules(register, services);
+  registerQueues(register, services);
   registerIncidents(register, services);
   registerRedrives(register, services);
   registerAnalytics(register, services);

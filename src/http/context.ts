@@ -5,7 +5,7 @@ import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Author } from '../domain/audit/record.ts';
 import type { AnswerSeal } from '../domain/idempotency/store.ts';
-import type { SchedulesByHand, SystemReader } from '../domain/incidents/overview.ts';
+import type { QueuesByHand, SchedulesByHand, SystemReader } from '../domain/incidents/overview.ts';
 import type { Ports, WebhookReceiver, WebhookSender } from '../domain/ports.ts';
 import type { IdentityProvider } from '../domain/ports-sign-in.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
@@ -68,6 +68,8 @@ export interface AppDeps {
   readonly system?: SystemReader;
   /** What people may run besides the clock; absent: nothing. */
   readonly schedules?: SchedulesByHand;
+  /** Which queues people may pause; absent: none. */
+  readonly queues?: QueuesByHand;
   /** By which people may sign in besides; absent: by none. */
   readonly identityProvider?: IdentityProvider | null;
   /** Aborted when the process ends: streams do not wait for their clients. */

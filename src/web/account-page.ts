@@ -122,6 +122,14 @@ export const signInAgainPage = (prefix: string): Card => ({
 <form method="post" action="${prefix}/sign-out"><button>Sign out</button></form>`,
 });
 
+/** Made-up people have no phone: their factor is as old as their sign-in, which is made new by one click. */
+export const demoAgainPage = (prefix: string, account: { readonly id: string; readonly name: string }): Card => ({
+  title: 'Sign in again',
+  content: html`<p class="soft">This needs a sign-in of the last 15 minutes. One click makes it new, and leads back to where you were.</p>
+<form method="post" action="${prefix}/sign-in/demo"><input type="hidden" name="account" value="${account.id}"><button>Sign in again as ${account.name}</button></form>
+<form method="post" action="${prefix}/sign-out"><button class="no">Sign out</button></form>`,
+});
+
 const codeForm = (prefix: string, problem: string | null, more: Html): Html =>
   html`<form method="post" action="${prefix}/account/second-factor">${more}
 <label class="field" for="code">Code</label>

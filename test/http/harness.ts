@@ -194,6 +194,7 @@ export async function startHttp(
       all: [{ name: 'assign-sweep', queue: 'tasks', job: 'sweep', everyMs: 10_000 }],
       run: async () => true,
     },
+    queues: { names: ['finance'], states: async () => [{ name: 'finance', isPaused: false }], set: async () => true },
     ...overrides,
     ...more(db),
   });

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256OfBytes } from '../../src/kernel/json.ts';
@@ -323,10 +324,13 @@ describe('S3: a second factor', () => {
 
 describe('in development', () => {
   let one: Http;
+  /** By the clock of the database. */
+  let plain: Http;
   beforeAll(async () => {
     one = await startHttp({ isProduction: true });
+    plain = await startHttp();
   }, 60_000);
-  afterAll(() => one?.stop());
+  afterAll(() => Promise.all([one?.stop(), plain?.stop()]));
 
   it('one click signs in as somebody of the demo, and as nobody else', async () => {
     const real = await addPerson(http.db, 'ADMIN');
@@ -337,6 +341,29 @@ describe('in development', () => {
     const browser = browserOf(http.app);
     expect((await browser.post('/sign-in/demo', { account: real.id })).status).toBe(404);
     expect((await browser.post('/sign-in/demo', { account: demo.id })).location).toBe('/work');
+  });
+
+  it('one more click is the second factor of the demo, and leads back to what was typed', async () => {
+    const demo = await addPerson(plain.db, 'OPS');
+    await plain.db.updateTable('account').set({ invited_by: 'demo' }).where('id', '=', demo.id).execute();
+    const browser = browserOf(plain.app);
+    await browser.post('/sign-in/demo', { account: demo.id });
+    await plain.db
+      .updateTable('session')
+      .set({ created_at: sql<Date>`now() - interval '1 hour'`, mfa_at: sql<Date>`now() - interval '1 hour'` })
+      .where('account_id', '=', demo.id)
+      .execute();
+    const form = { key: 'demo-1', scope: 'NAME', subject: 'checkOut', reason: 'The locks are moved' };
+    const refused = (await browser.post('/console/system/pause', form)).text;
+    expect(refused).toContain('href="/account/second-factor">Sign in again (one click)</a>');
+    expect(refused).not.toContain('second factor again');
+    const again = (await browser.get('/account/second-factor')).text;
+    expect(again).toContain('action="/sign-in/demo"');
+    expect(again).toContain(`value="${demo.id}"`);
+    expect((await browser.post('/sign-in/demo', { account: demo.id })).location).toBe('/console/system');
+    expect((await browser.get('/console/system')).text).toContain('value="The locks are moved"');
+    const done = await browser.post('/console/system/pause', { ...form, key: 'demo-2' });
+    expect([/role="alert">(.*?)<\/p>/.exec(done.text)?.[1], done.location]).toEqual([undefined, '/console/system']);
   });
 
   it('alone: in production there are no such buttons, and the cookie is for this host alone', async () => {

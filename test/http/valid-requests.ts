@@ -230,7 +230,7 @@ const addParkedCancellation = async (http: Http): Promise<string> => {
   return addSaga(http.db, { name: 'cancelReservation', subjectId, input, ...parked });
 };
 /** Its first step has failed once, and waits for the next attempt. */
-const addBackingOff = async (http: Http): Promise<string> => {
+export const addBackingOff = async (http: Http): Promise<string> => {
   const id = await addSaga(http.db, { name: 'processPayment', subjectId: await addStay(http), status: 'running' });
   await http.db
     .insertInto('saga_step')
@@ -250,7 +250,7 @@ export const addHold = async (http: Http): Promise<string> => {
     .execute();
   return id;
 };
-const addSent = async (http: Http): Promise<string> => {
+export const addSent = async (http: Http): Promise<string> => {
   const id = next('notification');
   await http.db
     .insertInto('notification')
@@ -270,7 +270,7 @@ const addSent = async (http: Http): Promise<string> => {
   return id;
 };
 /** About the account of an owner, so that no saga waits for the answer. */
-export const addQuestion = async (http: Http): Promise<string> => {
+export const addQuestion = async (http: Http, askedBy = 'somebody-else'): Promise<string> => {
   const ownerId = await addOwner(http);
   const question = {
     kind: 'PAYOUT_ACCOUNT',
@@ -283,7 +283,7 @@ export const addQuestion = async (http: Http): Promise<string> => {
     barred: [],
     expiresHours: 72,
   } as const;
-  return http.db.transaction().execute((tx) => ask(tx, question, { actor: 'somebody-else', requestId: null }));
+  return http.db.transaction().execute((tx) => ask(tx, question, { actor: askedBy, requestId: null }));
 };
 /** Of money, so that all who see incidents see it. */
 export const addIncident = async (http: Http): Promise<string> => {
@@ -523,7 +523,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   ),
   'POST approvals/:id': on(
     (id) => `approvals/${id}`,
-    addQuestion,
+    (http) => addQuestion(http),
     { decision: 'APPROVE', reason: 'a' },
     { decision: 'APPROVE', reason: 'b' },
   ),
@@ -635,6 +635,14 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   ),
   'POST schedules/:schedule/run': {
     prepare: async () => ({ path: `${API}/schedules/assign-sweep/run`, body: { reason: 'The staff are back' } }),
+    other: withBody({ reason: 'Another' }),
+  },
+  'POST queues/:queue/pause': {
+    prepare: async () => ({ path: `${API}/queues/finance/pause`, body: { reason: 'The bank is moved' } }),
+    other: withBody({ reason: 'Another' }),
+  },
+  'POST queues/:queue/resume': {
+    prepare: async () => ({ path: `${API}/queues/finance/resume`, body: { reason: 'The bank is back' } }),
     other: withBody({ reason: 'Another' }),
   },
   'POST holds': {

@@ -3,10 +3,12 @@ import path from 'node:path';
 import { sql } from 'kysely';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask } from '../../src/domain/approvals/store.ts';
 import { beat } from '../../src/domain/incidents/processes.ts';
 import { localDate } from '../../src/kernel/local-time.ts';
 import { sessionCookie } from '../../src/kernel/session-cookie.ts';
 import { queuesReader } from '../../src/queues/depths.ts';
+import { queuesByHand } from '../../src/queues/paused.ts';
 import { schedulesByHand } from '../../src/queues/schedules.ts';
 import { keptReader, sealsReader } from '../../src/telemetry/records-kept.ts';
 import { dueReader } from '../../src/telemetry/rows-due.ts';
@@ -44,6 +46,13 @@ beforeAll(async () => {
         return schedulesByHand(system.process.engine.queues, JOBS).all;
       },
       run: (name) => schedulesByHand(system.process.engine.queues, JOBS).run(name),
+    },
+    queues: {
+      get names() {
+        return queuesByHand(system.process.engine.queues).names;
+      },
+      states: () => queuesByHand(system.process.engine.queues).states(),
+      set: (name, isPaused) => queuesByHand(system.process.engine.queues).set(name, isPaused),
     },
   });
   const { app } = await system.as({});
@@ -134,6 +143,7 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     })
     .execute();
   await addDevelopers();
+  const asking = await addAsking();
   const { id: message } = await db
     .selectFrom('notification')
     .select('id')
@@ -145,6 +155,9 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     stay: '/console/stays/stay-arrives',
     incidents: '/console/incidents',
     incident: '/console/incidents/incident-1',
+    queue: '/console/incidents/incident-2',
+    question: '/console/incidents/incident-3',
+    asking: `/console/sagas/${asking}`,
     sagas: '/console/sagas',
     saga: `/console/sagas/${saga}`,
     messages: '/console/messages',
@@ -166,6 +179,46 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
   };
 }
 
+/** A queue that stands, with its incident; and a saga that waits for a second person, with another. Answers the saga. */
+async function addAsking(): Promise<string> {
+  const { db } = system.bed;
+  const paused = await system.call('POST', '/queues/webhooks/pause', { body: { reason: 'The consumer is moved' } });
+  expect(paused.status).toBe(200);
+  const saga = await addSaga(db, { subjectId: 'stay-leaves', status: 'parked', errorCode: 'APPROVAL_REQUIRED' });
+  const question = {
+    kind: 'GOODWILL',
+    asked: 'Refund AED 6000.00 of stay stay-leaves as goodwill: No hot water',
+  } as const;
+  const records = { reservationId: 'stay-leaves', propertyId: 'marina', ownerId: null };
+  const about = { subject: { type: 'saga', id: saga }, money: { amountMinor: 600_000, currency: 'AED' } } as const;
+  const approval = await db
+    .transaction()
+    .execute((tx) =>
+      ask(
+        tx,
+        { ...question, ...records, ...about, barred: [], expiresHours: 72 },
+        { actor: 'agent-1', requestId: null },
+      ),
+    );
+  const stands = { severity: 'CRITICAL', count: 1, most: 1, since: sql<Date>`now()` } as const;
+  const waits = JSON.stringify({ examples: [{ id: approval, sagaId: saga, reservationId: 'stay-leaves' }] });
+  await db
+    .insertInto('incident')
+    .values([
+      { id: 'incident-2', kind: 'QUEUE_PAUSED', subject: 'webhooks', area: 'ENGINE', details: '{}', ...stands },
+      {
+        id: 'incident-3',
+        kind: 'APPROVAL_WAITS',
+        subject: `GOODWILL ${approval}`,
+        area: 'MONEY',
+        details: waits,
+        ...stands,
+      },
+    ])
+    .execute();
+  return saga;
+}
+
 /** An endpoint that was called in vain, and a key. */
 async function addDevelopers(): Promise<void> {
   const { db } = system.bed;
@@ -174,6 +227,7 @@ async function addDevelopers(): Promise<void> {
     url: 'https://accounts.example.com/hooks/roomy',
     secret: 'whsec_x',
     next_seq: 1,
+    attempt: 2,
   };
   await db
     .insertInto('webhook_endpoint')
@@ -320,6 +374,15 @@ describe('somebody at the desk', () => {
     expect(await page.evaluate('document.documentElement.dir')).toBe('rtl');
     await page.getByRole('button', { name: 'English' }).click();
     await page.getByRole('heading', { name: 'Sagas', level: 1 }).waitFor();
+  });
+
+  it('resumes a queue on the page of its incident', { timeout: WITHIN_MS }, async () => {
+    await page.goto(`${served.url}${pages['queue']}`);
+    await page.getByText('The consumer is moved').waitFor();
+    await page.getByLabel('Why', { exact: true }).first().fill('It has been moved');
+    await page.getByRole('button', { name: 'Resume the queue' }).click();
+    await page.waitForURL(`**${pages['queue']}`);
+    await expect.poll(() => system.process.engine.queues.queue('webhooks').isPaused()).toBe(false);
   });
 
   it('confirms and checks in by two buttons, and reads why', { timeout: WITHIN_MS }, async () => {

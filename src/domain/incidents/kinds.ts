@@ -33,7 +33,7 @@ export const INCIDENT_KINDS = {
     afterSeconds: 15,
     says: (subject) => `The queue "${subject}" is paused: none of its jobs is run.`,
     next: `${AS_SOON} Nobody but a person resumes a queue.`,
-    remedy: 'Resume the queue in Bull Board; the audit trail (OPS_CALL) says who paused it.',
+    remedy: 'Resume the queue, on the page of this incident or of the system, which says who paused it and why.',
   },
   SCHEDULE_MISSING: {
     severity: 'WARNING',
@@ -98,7 +98,7 @@ export const INCIDENT_KINDS = {
     toldTo: 'FINANCE_ALONE',
     says: (subject) => `A second person has to decide about money: ${subject}.`,
     next: 'What nobody decides until its end counts as refused; an account of an owner counts then.',
-    remedy: 'Look at GET approvals/{id} and decide with POST approvals/{id}, as somebody who did not ask.',
+    remedy: 'Approve or decline on the page of this incident, as somebody who did not ask.',
   },
   PAYMENT_DECLINED: {
     severity: 'WARNING',

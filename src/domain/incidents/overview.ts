@@ -44,6 +44,15 @@ export interface SchedulesByHand {
   run(name: string): Promise<boolean>;
 }
 
+/** The queues, for people who pause and resume them. */
+export interface QueuesByHand {
+  readonly names: readonly string[];
+  /** Null: the queues do not answer just now. */
+  states(): Promise<readonly Pick<QueueState, 'name' | 'isPaused'>[] | null>;
+  /** Idempotent. False: the queues do not answer just now. Throws `RangeError` for another name. */
+  set(name: string, isPaused: boolean): Promise<boolean>;
+}
+
 /** Records that are forgotten some time. */
 export interface KeptState {
   /** A word for them. */

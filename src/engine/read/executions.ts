@@ -12,9 +12,9 @@ import type { Database, SagaStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { openHolds } from '../store/holds.ts';
 import { fitsStuck, STUCK_SAGAS, type StuckFilter } from '../stuck-group.ts';
-import type { ExecutionDetail, ExecutionView, Resolution, StepView } from '../types.ts';
+import type { ExecutionDetail, ExecutionView, StepView } from '../types.ts';
 import { amendmentViews } from './amendments.ts';
-import { executionView, type Reader, resolutionView, type StepRow, type StepsOf, timeline } from './view.ts';
+import { executionView, type Reader, resolutionView, type StepRow, timeline } from './view.ts';
 
 /** The read side of sagas. Nothing here changes or decides anything. */
 
@@ -198,28 +198,6 @@ export async function executionsWithSteps(
     const own = steps.get(row.id) ?? [];
     return { ...executionView(row, own, reader, holds), steps: timeline(row, own, reader) };
   });
-}
-
-/** What resolving each of these executions would do; those that are not parked are left out. */
-export async function resolutionsOf(
-  db: Db,
-  ids: readonly string[],
-  stepsOf: StepsOf,
-): Promise<ReadonlyMap<string, Resolution>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('saga')
-    .select(['id', 'name', 'definition_ver', 'status', 'current_step'])
-    .where('id', '=', sql<string>`ANY(${[...ids]}::text[])`)
-    .where('status', '=', literal('parked'))
-    .execute();
-  const steps = await stepsByExecution(db, rows);
-  return new Map(
-    rows.flatMap((row) => {
-      const resolution = resolutionView(row, steps.get(row.id) ?? [], stepsOf);
-      return resolution ? [[row.id, resolution] as const] : [];
-    }),
-  );
 }
 
 /** The newest executions about a stay, 50 at the most. */

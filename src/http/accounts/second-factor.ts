@@ -13,7 +13,13 @@ import { noteSessions } from '../../domain/people/administer.ts';
 import { assertMayChangeFactors, mayChangeFactors } from '../../domain/people/factors.ts';
 import { hasPasskey } from '../../domain/people/passkeys.ts';
 import { countWrongCode, findSessionById, type LiveSession, markSecondFactor } from '../../domain/people/sessions.ts';
-import { challengePage, passkeyChallengePage, setUpPage, signInAgainPage } from '../../web/account-page.ts';
+import {
+  challengePage,
+  demoAgainPage,
+  passkeyChallengePage,
+  setUpPage,
+  signInAgainPage,
+} from '../../web/account-page.ts';
 import { SIGN_IN_POLICY } from '../../web/layout.ts';
 import { passkeyFactor, passkeyInstead } from '../../web/sign-in-parts.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
@@ -31,7 +37,7 @@ const contextOf = (accountId: string): string => `totp ${accountId}`;
 export async function secondFactorPage(
   c: AnyContext,
   services: Services,
-  { id, account }: LiveSession,
+  { id, account, method }: LiveSession,
   problem: string | null = null,
   known: string | null = null,
 ): Promise<Response> {
@@ -43,7 +49,8 @@ export async function secondFactorPage(
   }
   // An app is set up by somebody who has given the factor that there is, or has signed in just now.
   if (!(await mayChangeFactors(services.db, id))) {
-    const page = byPasskey ? passkeyChallengePage(prefix, passkeyFactor(prefix)) : signInAgainPage(prefix);
+    const without = method === 'DEMO' ? demoAgainPage(prefix, account) : signInAgainPage(prefix);
+    const page = byPasskey ? passkeyChallengePage(prefix, passkeyFactor(prefix)) : without;
     return answerForm(c, page, SIGN_IN_POLICY);
   }
   const secret = known ?? newTotpSecret();

@@ -8,7 +8,9 @@ import {
   listDemoAccounts,
   lockAccount,
 } from '../../domain/people/accounts.ts';
+import { noteSessions } from '../../domain/people/administer.ts';
 import { consumeOneTime, type OneTimeKind, peekOneTime, withdrawOneTimes } from '../../domain/people/one-time.ts';
+import { type LiveSession, markSecondFactor } from '../../domain/people/sessions.ts';
 import { isAtWork, readStanding } from '../../domain/people/standing.ts';
 import { pause } from '../../kernel/clock.ts';
 import { canonicalEmail } from '../../kernel/email.ts';
@@ -61,6 +63,8 @@ export function registerSignIn(register: Register, services: Services): void {
     const id = (await formOf(c)).get('account');
     const account = (await listDemoAccounts(db)).find((one) => one.id === id);
     if (!account) throw new RoomyError('NOT_FOUND');
+    const session = await sessionOf(c, services);
+    if (session?.method === 'DEMO' && session.account.id === account.id) return renewDemo(c, services, session);
     // Two factors are taken as given: there is no phone to show them on.
     const proof: Proof = { account, method: 'DEMO', mfaAt: services.clock.now() };
     return welcome(c, services, proof, await inTransaction(services, (tx) => enter(tx, c, services, proof)));
@@ -76,6 +80,18 @@ export function registerSignIn(register: Register, services: Services): void {
       return signInBy(c, services, kind, c.req.valid('param').token);
     });
   }
+}
+
+/** The same session, so that what was typed into a form that waits for it is still there. */
+async function renewDemo(c: AnyContext, services: Services, { id, account }: LiveSession): Promise<Response> {
+  const author = { actor: account.principal, requestId: c.get('requestId'), ip: c.get('ip') };
+  await inTransaction(services, async (tx) => {
+    await lockAccount(tx, account.id);
+    await noteSessions(tx, author, account.id, 'SECOND_FACTOR_GIVEN', { session: id });
+    await markSecondFactor(tx, id);
+  });
+  services.standing.changed(account.principal);
+  return c.redirect(nextPageOf(c, services, account), 303);
 }
 
 /** Longer than the work for an address of ours takes. */

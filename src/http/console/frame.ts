@@ -93,6 +93,7 @@ export function createConsole(app: App, services: Services): Console {
       timeZone: services.agencyTimeZone,
       now: services.clock.now(),
       person: { name, role },
+      isDemo: session.method === 'DEMO',
       pages: pagesOf(api),
       finds: maySearch(api),
       path: pathOf(c),
@@ -141,6 +142,8 @@ export function problemOf(frame: Frame, error: unknown): Html {
   const sagaId = error.details?.sagaExecutionId;
   const { prefix } = frame;
   if (error.code === 'STEP_UP_REQUIRED') needsFactor.add(frame);
+  if (error.code === 'STEP_UP_REQUIRED' && frame.isDemo)
+    return html`${say(frame, 'demoFactor')} <a href="${prefix}/account/second-factor">${say(frame, 'demoAgain')}</a>`;
   return html`<span lang="en" dir="ltr">${error.message}.</span>${
     error.code === 'STEP_UP_REQUIRED'
       ? html` <a href="${prefix}/account/second-factor">${say(frame, 'secondFactor')}</a>`

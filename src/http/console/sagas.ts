@@ -14,6 +14,7 @@ import { Execution, ExecutionWithSteps, SagaCounts, SagaFailures } from '../sche
 import { type ConsoleApi, queryOf } from './client.ts';
 import { answerConsole, type Console, keyIn, mayReadPage, problemOf, type Visit } from './frame.ts';
 import { openIncidents } from './open-incidents.ts';
+import { decideBy, questionsOfSaga } from './questions.ts';
 import { mayReadStay } from './stay.ts';
 
 /** The list of sagas and the page of each, with the hands that its reader has. */
@@ -39,9 +40,17 @@ const read = createRoute({ ...PAGE_ROUTE, method: 'get', path: `${PATH}/{id}`, r
 const act = (name: SagaHand) =>
   createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/{id}/${name}`, request: { params: IdParam } });
 
+const decide = createRoute({
+  ...PAGE_ROUTE,
+  method: 'post',
+  path: `${PATH}/{id}/decide`,
+  request: { params: IdParam },
+});
+
 const Counts = z.object({ counts: SagaCounts });
 
-async function showSaga(c: AnyContext, { api, session, frame }: Visit, id: string, problem: Html | null) {
+async function showSaga(c: AnyContext, visit: Visit, id: string, problem: Html | null) {
+  const { api, session, frame } = visit;
   const saga = await api.get(`/sagas/executions/${encodeURIComponent(id)}`, ExecutionWithSteps);
   const incidents = (await openIncidents(api)) ?? [];
   const view = {
@@ -49,10 +58,13 @@ async function showSaga(c: AnyContext, { api, session, frame }: Visit, id: strin
     mayOpenStay: mayReadStay(api),
     incidents: incidents.filter(({ examples }) => examples.some(({ sagaId }) => sagaId === id)),
     hands: handsOf(api, session.account.role, saga),
+    questions: waitsForPerson(saga) ? await questionsOfSaga(visit, id) : [],
     problem,
   };
   return answerConsole(c, frame, sagaPage(frame, view));
 }
+
+const waitsForPerson = ({ status, error }: Saga): boolean => status === 'parked' && error?.code === 'APPROVAL_REQUIRED';
 
 export function registerSagaPages(register: Register, console: Console): void {
   register(list, (c) =>
@@ -85,6 +97,22 @@ export function registerSagaPages(register: Register, console: Console): void {
       (visit) => showSaga(c, visit, c.req.valid('param').id, null),
     ),
   );
+  register.unkeyed(decide, (c) => {
+    const { id } = c.req.valid('param');
+    return console.submit(
+      c,
+      (api) => api.may('POST', '/approvals/:id'),
+      async (visit, form) => {
+        try {
+          if (!(await decideBy(visit, form, ({ sagaExecutionId }) => sagaExecutionId === id)))
+            throw new RoomyError('NOT_FOUND');
+        } catch (error) {
+          return showSaga(c, visit, id, problemOf(visit.frame, error));
+        }
+        return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
+      },
+    );
+  });
   for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, console, c.req.valid('param').id, hand));
 }
 
@@ -101,7 +129,7 @@ async function failuresOf(api: ConsoleApi, query: string): Promise<z.output<type
 const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'skip', 'amend', 'resume', 'pause', 'cancel', 'resolve'];
 
 /** What somebody may do with a saga as it stands; the API decides once more, on the locked saga. */
-function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
+export function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
   // FINANCE lets go on what moves money, and nothing else.
   if (role === 'FINANCE' && !MONEY_SAGAS.has(saga.name)) return [];
   const isOpen = saga.finishedAt === null;
@@ -128,7 +156,7 @@ function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
 }
 const isCancellable = (name: string): boolean =>
   DEFINITIONS.every((definition) => definition.name !== name || definition.notCancelled === undefined);
-type Saga = z.output<typeof ExecutionWithSteps>;
+export type Saga = z.output<typeof ExecutionWithSteps>;
 
 const API_OF: Readonly<Record<SagaHand, string>> = {
   retry: '/sagas/executions/:id/retry',

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import type { NamedSchedule, ScheduleState } from '../../domain/incidents/overview.ts';
 import { livingProcesses } from '../../domain/incidents/processes.ts';
+import { lastPauses } from '../../domain/incidents/queue-pauses.ts';
 import { VERSION } from '../../kernel/version.ts';
 import { say } from '../../web/console/frame.ts';
 import { systemPage } from '../../web/console/system-page.ts';
@@ -21,6 +22,8 @@ const system = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH, request: 
 const run = createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/run` });
 const pause = createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/pause` });
 const resume = createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/resume` });
+const actOnQueue = (verb: 'pause' | 'resume') =>
+  createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/${verb}-queue` });
 
 /** More stand paused by one person's act in no emergency. */
 const SHOWN_HOLDS = 100;
@@ -59,11 +62,15 @@ async function showSystem(
     services.system?.kept?.() ?? null,
     services.system?.seals?.() ?? null,
   ]);
+  const standing = (queues?.queues ?? []).flatMap(({ name, isPaused }) => (isPaused ? [name] : []));
+  const pauses = standing.length === 0 ? null : await lastPauses(db, standing);
   const view = {
     version: VERSION,
     processes,
     queues: queues?.queues ?? null,
     schedules: schedulesOf(services.schedules?.all ?? [], queues?.schedules ?? []),
+    pausedQueues: standing.map((name) => ({ name, pausedBy: pauses?.get(name) ?? null })),
+    mayPauseQueues: api.may('POST', '/queues/:queue/pause'),
     mayRun: api.may('POST', '/schedules/:schedule/run'),
     kept,
     seals,
@@ -115,6 +122,14 @@ export function registerSystem(register: Register, services: Services, console: 
       return api.act(`/schedules/${name}/run`, { reason: textIn(form, 'reason') }, keyIn(form));
     }),
   );
+  for (const verb of ['pause', 'resume'] as const) {
+    register.unkeyed(actOnQueue(verb), (c) =>
+      acting(c, `/queues/:queue/${verb}`, ({ api }, form) => {
+        const queue = encodeURIComponent(textIn(form, 'queue'));
+        return api.act(`/queues/${queue}/${verb}`, { reason: textIn(form, 'reason') }, keyIn(form));
+      }),
+    );
+  }
   register.unkeyed(resume, (c) =>
     acting(c, '/holds/:id/release', ({ api }, form) => {
       const id = encodeURIComponent(textIn(form, 'hold'));

@@ -7,6 +7,7 @@ const IN_PATH: Readonly<Record<string, string>> = {
   name: 'Name of the saga, such as `confirmReservation`, `processPayment` or `cancelReservation`',
   party: 'Whose preferences they are',
   provider: 'Id of the provider that calls, such as `stripe` or `twilio`',
+  queue: 'Name of the queue, such as `finance`; `listQueues` has them all',
   schedule: 'Name of the schedule, such as `assign-sweep`; `listSchedules` has them all',
   photoId: 'Id of the photo, chosen by the client: the same for every repeat of the same upload',
   token: 'The secret token of the address: of the mail, or of the link that was made',

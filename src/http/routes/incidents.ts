@@ -58,6 +58,8 @@ const mute = createRoute({
   responses: { 200: answer('Muted', one(Incident)), ...bodyRefusals('NOT_FOUND', 'INVALID_STATE_TRANSITION') },
 });
 
+const HOUR_MS = 3_600_000;
+
 export function registerIncidents(register: Register, services: Services): void {
   const { db } = services;
   register(list, (c) =>
@@ -77,12 +79,13 @@ export function registerIncidents(register: Register, services: Services): void 
     });
   });
   register.mutation(mute, (c, once) => {
-    const { until, reason } = c.req.valid('json');
+    const { until = null, hours, reason } = c.req.valid('json');
+    const ends = hours === undefined ? until : services.clock.now().getTime() + hours * HOUR_MS;
     const act = {
       reason,
       id: c.req.valid('param').id,
       area: areaOf(c),
-      until: until === null ? null : new Date(until),
+      until: ends === null ? null : new Date(ends),
     };
     return once.change(async (tx) => {
       await assertMayTend(c, tx, act.id);

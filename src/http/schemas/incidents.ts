@@ -73,9 +73,14 @@ export const IncidentClosing = z
   .openapi('IncidentClosing');
 export const IncidentMuting = z
   .strictObject({
-    until: Instant.nullable().openapi({
+    until: Instant.nullable().optional().openapi({
       description: 'Nothing is told until then; null: it is told again from now on',
     }),
+    hours: z.int().min(1).max(720).optional().openapi({ description: 'Instead of `until`: for so long from now on' }),
     reason: line(500).openapi({ example: 'The provider is being moved tonight' }),
   })
+  .refine(
+    ({ until, hours }) => (until === undefined) !== (hours === undefined),
+    'say either until when or for how many hours',
+  )
   .openapi('IncidentMuting');

@@ -182,7 +182,14 @@ ${pager(frame, address, view.next, view.isFirst)}`,
 function actsOf(frame: Frame, address: string, endpoint: EndpointRow, mayAct: EndpointPage['mayAct']): Html {
   const acts: readonly (readonly [EndpointAct, Html])[] = [
     ['test', form(frame, `${address}/test`, 'sendTest')],
-    ...(endpoint.status === 'DISABLED' ? [['enable', form(frame, `${address}/enable`, 'enable')] as const] : []),
+    ...(endpoint.status === 'DISABLED' || endpoint.failedAttempts > 0
+      ? [
+          [
+            'enable',
+            form(frame, `${address}/enable`, endpoint.status === 'DISABLED' ? 'enable' : 'tryEndpoint'),
+          ] as const,
+        ]
+      : []),
     [
       'replay',
       form(

@@ -26,6 +26,8 @@ export interface Frame {
   readonly timeZone: string;
   readonly now: Date;
   readonly person: { readonly name: string; readonly role: string };
+  /** One of the made-up people of the demo, who has no second factor but a sign-in of late. */
+  readonly isDemo: boolean;
   /** Those that this person may read, in their order. */
   readonly pages: readonly ConsolePage[];
   /** Whether this person may search. */

@@ -1,19 +1,30 @@
 import { html } from 'hono/html';
 import type { IncidentDetail, IncidentView } from '../../domain/incidents/resource.ts';
-import { newId } from '../../kernel/ids.ts';
 import type { Html } from '../layout.ts';
+import { keyField } from './acts.ts';
 import { type ConsolePage, type Content, type Frame, inEnglish, say } from './frame.ts';
 import { badge, fact, moment, sagaLink, stayLink } from './parts.ts';
+import { type Question, questionPanel } from './question-panel.ts';
+import { type PausedQueue, resumeQueueForm, whoPaused } from './queue-forms.ts';
 import { notResolved, type ResolutionFacts, resolutionOf } from './resolution.ts';
+import { HANDS, type SagaHand } from './saga-page.ts';
 
 /** Incidents for people: what stands still, and what can be done about it. */
 
+/** What can be done about an example on the page itself; the rest is on the page of the saga. */
+export const EXAMPLE_HANDS = ['retry', 'skip', 'resolve'] as const satisfies readonly SagaHand[];
 /** What the reader may do with an example. */
 export interface SagaActs {
   readonly sagaId: string;
-  readonly mayRetry: boolean;
-  readonly mayResolve: boolean;
+  readonly hands: readonly (typeof EXAMPLE_HANDS)[number][];
+  /** The step at which it stands, and what follows when it is left out; null: it may not be. */
+  readonly skips: { readonly step: string; readonly follows: string } | null;
+  /** What resolving it does; null: it is not parked. */
   readonly ifResolved: ResolutionFacts | null;
+}
+/** A queue that stands. */
+export interface QueueShown extends PausedQueue {
+  readonly mayResume: boolean;
 }
 
 export const incidentsPage = (
@@ -76,13 +87,24 @@ export interface RedriveShown {
   readonly mayOrder: boolean;
 }
 
-/** One incident with its forms. `problem`: why the last act did nothing. */
+export interface IncidentForms {
+  readonly acts: readonly SagaActs[];
+  readonly redrive: RedriveShown;
+  /** That wait for a second person. */
+  readonly questions: readonly Question[];
+  /** Null: it is about none. */
+  readonly queue: QueueShown | null;
+  /** Why the last act did nothing. */
+  /** Whether the reader may mute and close it. */
+  readonly mayTend: boolean;
+  readonly problem: Html | null;
+}
+
+/** One incident with its forms. */
 export function incidentPage(
   frame: Frame,
   incident: IncidentDetail,
-  acts: readonly SagaActs[],
-  redrive: RedriveShown,
-  problem: Html | null,
+  { acts, redrive, questions, queue, mayTend, problem }: IncidentForms,
 ): Content {
   const at = `${frame.prefix}/console/incidents/${incident.id}`;
   return {
@@ -97,9 +119,10 @@ ${fact(frame, 'since', moment(frame, incident.since))}${fact(frame, 'lastFound',
 ${fact(frame, 'howMany', html`${incident.count}${incident.most > incident.count ? html`, ${say(frame, 'atMost')} ${incident.most}` : ''}`)}
 ${fact(frame, 'byItself', inEnglish(incident.next))}
 ${fact(frame, 'hands', html`${inEnglish(incident.remedy)}${placeOf(frame, incident)}`)}</dl>
+${questions.map((question) => questionPanel(frame, `${at}/decide`, question))}${queue === null ? '' : queueOf(frame, at, queue)}
 ${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts))}</ul>`}
 ${hasRedrive(incident, redrive) ? redriveOf(frame, at, redrive) : ''}
-${incident.status === 'OPEN' ? formsOf(frame, at) : ''}
+${incident.status === 'OPEN' && mayTend ? formsOf(frame, at) : ''}
 <h2>${say(frame, 'whoWasTold')}</h2>
 ${
   incident.told.length === 0
@@ -155,31 +178,41 @@ function exampleOf(
   acts: readonly SagaActs[],
 ): Html {
   const may = acts.find((known) => known.sagaId === sagaId);
+  const refused = may?.ifResolved?.refused;
   return html`<li>${sagaId === undefined ? html`<code>${id}</code>` : sagaLink(frame, sagaId, id)}${
     reservationId === undefined ? '' : html`, ${say(frame, 'stay')} ${stayLink(frame, reservationId)}`
   }${propertyId === undefined ? '' : html`, ${say(frame, 'property')} <code>${propertyId}</code>`}${
     since === undefined ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, since)}`
   }${attempts === undefined ? '' : html`, ${say(frame, 'attempts')}: ${attempts}`}${
     code === undefined ? '' : html`, <code>${code}</code>`
-  }${may?.mayRetry ? sagaForm(frame, at, may.sagaId, 'retry') : ''}${may?.mayResolve ? resolveOf(frame, at, may) : ''}</li>`;
+  }${may === undefined ? '' : may.hands.map((hand) => sagaForm(frame, at, may, hand))}${refused === null || refused === undefined || may?.hands.length === 0 ? '' : notResolved(frame, refused)}</li>`;
 }
 
-function resolveOf(frame: Frame, at: string, { sagaId, ifResolved }: SagaActs): Html {
-  if (ifResolved === null) return html``;
-  if (ifResolved.refused !== null) return notResolved(frame, ifResolved.refused);
-  return html`${resolutionOf(frame, ifResolved)}${sagaForm(frame, at, sagaId, 'resolve')}`;
-}
+const queueOf = (frame: Frame, at: string, { name, pausedBy, mayResume }: QueueShown): Html =>
+  html`<section class="panel" aria-labelledby="queue"><h2 id="queue">${say(frame, 'queue')}: <code>${name}</code></h2><p>${whoPaused(frame, pausedBy)}</p>
+${mayResume ? resumeQueueForm(frame, `${at}/resume-queue`, name) : ''}</section>`;
 
-const sagaForm = (frame: Frame, at: string, sagaId: string, act: 'retry' | 'resolve'): Html =>
-  html`<form method="post" action="${at}/${act}" class="act"><input type="hidden" name="key" value="${newId('press')}"><input type="hidden" name="sagaId" value="${sagaId}">
-<label>${say(frame, act === 'retry' ? 'retryReason' : 'resolveReason')} <input name="reason" required maxlength="500"></label>
-<button class="${act === 'retry' ? 'yes' : 'no'}">${say(frame, act)}</button></form>`;
+function sagaForm(
+  frame: Frame,
+  at: string,
+  { sagaId, skips, ifResolved }: SagaActs,
+  hand: (typeof EXAMPLE_HANDS)[number],
+): Html {
+  const { word, reason, tone } = HANDS[hand];
+  return html`<form method="post" action="${at}/${hand}" class="act">${keyField()}<input type="hidden" name="sagaId" value="${sagaId}">${
+    hand === 'skip' && skips !== null
+      ? html`<input type="hidden" name="step" value="${skips.step}"><p><code>${skips.step}</code>: ${inEnglish(skips.follows)}</p>`
+      : ''
+  }${hand === 'resolve' && ifResolved !== null ? resolutionOf(frame, ifResolved) : ''}
+<label>${say(frame, reason)} <input name="reason" required maxlength="500"></label>
+<button class="${tone}">${say(frame, word)}</button></form>`;
+}
 
 const formsOf = (frame: Frame, at: string): Html =>
   html`<h2>${say(frame, 'forThis')}</h2>
-<form method="post" action="${at}/mute" class="act"><input type="hidden" name="key" value="${newId('press')}"><label>${say(frame, 'muteFor')} <select name="hours"><option value="1">${say(frame, 'hour')}</option><option value="8">${say(frame, 'hours8')}</option>
+<form method="post" action="${at}/mute" class="act">${keyField()}<label>${say(frame, 'muteFor')} <select name="hours"><option value="1">${say(frame, 'hour')}</option><option value="8">${say(frame, 'hours8')}</option>
 <option value="72">${say(frame, 'days3')}</option></select></label> <label>${say(frame, 'reason')} <input name="reason" required maxlength="500"></label><button>${say(frame, 'mute')}</button></form>
-<form method="post" action="${at}/close" class="act"><input type="hidden" name="key" value="${newId('press')}"><label>${say(frame, 'whyOver')} <input name="reason" required maxlength="500"></label><button class="no">${say(frame, 'close')}</button></form>`;
+<form method="post" action="${at}/close" class="act">${keyField()}<label>${say(frame, 'whyOver')} <input name="reason" required maxlength="500"></label><button class="no">${say(frame, 'close')}</button></form>`;
 
 /** Counted first; then the form, or the progress with the way to stop it. */
 function redriveOf(frame: Frame, at: string, { group, redrives, mayOrder }: RedriveShown): Html {
@@ -193,13 +226,13 @@ ${redrives.length === 0 ? '' : html`<ul class="rows">${redrives.map((one) => red
 }
 
 const orderForm = (frame: Frame, at: string): Html =>
-  html`<form method="post" action="${at}/redrive" class="act"><input type="hidden" name="key" value="${newId('press')}">
+  html`<form method="post" action="${at}/redrive" class="act">${keyField()}
 <label>${say(frame, 'perSecond')} <input type="number" name="perSecond" min="1" max="50" value="5" required></label>
 <label>${say(frame, 'stopAfterErrors')} <input type="number" name="stopAfterErrors" min="1" max="1000" value="5" required></label>
 <label>${say(frame, 'retryReason')} <input name="reason" required maxlength="500"></label><button class="yes">${say(frame, 'redrive')}</button></form>`;
 
 const stopForm = (frame: Frame, at: string): Html =>
-  html`<form method="post" action="${at}/redrive-stop" class="act"><input type="hidden" name="key" value="${newId('press')}">
+  html`<form method="post" action="${at}/redrive-stop" class="act">${keyField()}
 <label>${say(frame, 'reason')} <input name="reason" required maxlength="500"></label><button class="no">${say(frame, 'stopRedrive')}</button></form>`;
 
 function redriveShown(frame: Frame, redrive: RedriveShown['redrives'][number]): Html {

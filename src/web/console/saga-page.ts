@@ -3,6 +3,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Html } from '../layout.ts';
 import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
 import { badge, duration, fact, moment, sagaLink, stayLink } from './parts.ts';
+import { type Question, questionPanel } from './question-panel.ts';
 import { notResolved, type ResolutionFacts, resolutionOf } from './resolution.ts';
 import { treeOf } from './timeline.ts';
 import type { Word } from './words-en.ts';
@@ -71,11 +72,13 @@ export interface SagaView {
   readonly incidents: readonly { readonly id: string; readonly summary: string }[];
   /** What the reader may do with it as it stands, in the order in which it is offered. */
   readonly hands: readonly SagaHand[];
+  /** About money, which a second person has to answer first. */
+  readonly questions: readonly Question[];
   readonly problem: Html | null;
 }
 export type SagaHand = 'retry' | 'retry-now' | 'skip' | 'amend' | 'cancel' | 'pause' | 'resume' | 'resolve';
 
-export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, hands }: SagaView): Content {
+export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, hands, questions }: SagaView): Content {
   return {
     title: saga.name,
     titleLanguage: 'en',
@@ -85,6 +88,7 @@ export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, 
     body: html`${factsOf(frame, saga, mayOpenStay)}
 ${saga.error ? html`<section class="panel" aria-labelledby="error"><h2 id="error">${say(frame, 'error')}: <code>${saga.error.code}</code></h2><div lang="en" dir="ltr">${treeOf(saga.error.details ?? {})}</div></section>` : ''}
 ${incidents.length === 0 ? '' : html`<h2>${say(frame, 'openIncidents')}</h2><ul class="rows">${incidents.map(({ id, summary }) => html`<li class="bad"><a href="${frame.prefix}/console/incidents/${id}">${inEnglish(summary)}</a></li>`)}</ul>`}
+${questions.map((question) => questionPanel(frame, `${frame.prefix}/console/sagas/${encodeURIComponent(saga.id)}/decide`, question))}
 ${saga.amendments.length === 0 ? '' : amendmentsOf(frame, saga)}
 ${hands.length === 0 ? '' : handsOf(frame, saga, hands)}
 ${stepsOf(frame, saga)}`,
@@ -110,7 +114,10 @@ ${saga.notes === null ? '' : fact(frame, 'notes', html`<bdi>${saga.notes}</bdi>`
 <div><dt>ID</dt><dd><code>${saga.id}</code></dd></div></dl>`;
 }
 
-const HANDS: Readonly<Record<SagaHand, { readonly word: Word; readonly reason: Word; readonly tone: 'yes' | 'no' }>> = {
+/** Their names, what they ask for, and whether they go on or give up. */
+export const HANDS: Readonly<
+  Record<SagaHand, { readonly word: Word; readonly reason: Word; readonly tone: 'yes' | 'no' }>
+> = {
   retry: { word: 'retry', reason: 'retryReason', tone: 'yes' },
   'retry-now': { word: 'retryNow', reason: 'retryReason', tone: 'yes' },
   skip: { word: 'skipStep', reason: 'skipReason', tone: 'no' },

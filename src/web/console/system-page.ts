@@ -7,6 +7,7 @@ import { type Content, type Frame, inEnglish, say } from './frame.ts';
 import { type HoldView, holdsPanel } from './holds-panel.ts';
 import { keptPanel, sealsPanel } from './kept-panel.ts';
 import { duration, moment, table } from './parts.ts';
+import { type PausedQueue, queueForms } from './queue-forms.ts';
 
 /** How the system stands: which programs are alive, what waits in the queues and in the books, and what the clock does. */
 
@@ -17,6 +18,9 @@ export interface SystemView {
   readonly queues: readonly QueueState[] | null;
   readonly schedules: readonly (ScheduleState & { readonly name: string | null })[];
   readonly mayRun: boolean;
+  /** Those that stand, by whom; none while the queues do not answer. */
+  readonly pausedQueues: readonly PausedQueue[];
+  readonly mayPauseQueues: boolean;
   /** Null: nobody tells. */
   readonly kept: readonly KeptState[] | null;
   readonly seals: SealState | null;
@@ -42,7 +46,7 @@ export const systemPage = (
 ${holds === null ? '' : holdsPanel(frame, holds, may)}
 ${section(frame, 'workers', processesOf(frame, processes))}
 ${section(frame, 'circuits', circuitsOf(frame, processes))}
-${section(frame, 'queues', queues === null ? html`<p class="notice bad">${say(frame, 'queuesAway')}</p>` : queuesOf(frame, queues))}
+${section(frame, 'queues', queues === null ? html`<p class="notice bad">${say(frame, 'queuesAway')}</p>` : html`${queuesOf(frame, queues)}${queueForms(frame, queues, may)}`)}
 ${section(frame, 'due', html`<p class="soft">${say(frame, 'dueText')}</p>${dueOf(frame, due)}`)}
 ${schedules.length === 0 ? '' : section(frame, 'schedules', schedulesOf(frame, schedules, may.mayRun))}
 ${seals === null ? '' : sealsPanel(frame, seals)}${kept === null ? '' : keptPanel(frame, kept)}`,

@@ -1,5 +1,6 @@
 import type { Words } from './words-en.ts';
 import { FIND_ARABIC } from './words-find.ts';
+import { ARABIC_HANDS, ARABIC_HANDS_CODES } from './words-hands.ts';
 import { METRICS_ARABIC, METRICS_ARABIC_CODES } from './words-metrics-ar.ts';
 import { OFFICE_ARABIC, OFFICE_ARABIC_CODES } from './words-office-ar.ts';
 import { ARABIC_TEXTS } from './words-texts.ts';
@@ -10,6 +11,7 @@ export const ARABIC: Words = {
   ...METRICS_ARABIC,
   ...ARABIC_TEXTS,
   ...FIND_ARABIC,
+  ...ARABIC_HANDS,
   console: 'لوحة التحكم',
   skip: 'انتقل إلى المحتوى',
   updatedAt: 'تم التحديث في',
@@ -282,6 +284,7 @@ export const ARABIC: Words = {
 /** Codes of the API in Arabic. */
 export const ARABIC_CODES: Readonly<Record<string, string>> = {
   ...OFFICE_ARABIC_CODES,
+  ...ARABIC_HANDS_CODES,
   ...METRICS_ARABIC_CODES,
   PENDING: 'معلّق',
   ACTIVE: 'نشط',

@@ -1,4 +1,5 @@
 import { FIND_ENGLISH } from './words-find.ts';
+import { ENGLISH_HANDS, ENGLISH_HANDS_CODES } from './words-hands.ts';
 import { METRICS_ENGLISH, METRICS_ENGLISH_CODES } from './words-metrics-en.ts';
 import { OFFICE_ENGLISH, OFFICE_ENGLISH_CODES } from './words-office-en.ts';
 import { ENGLISH_TEXTS } from './words-texts.ts';
@@ -9,6 +10,7 @@ export const ENGLISH = {
   ...METRICS_ENGLISH,
   ...ENGLISH_TEXTS,
   ...FIND_ENGLISH,
+  ...ENGLISH_HANDS,
   console: 'Console',
   skip: 'Skip to the content',
   updatedAt: 'Updated at',
@@ -285,6 +287,7 @@ export type Words = Readonly<Record<Word, string>>;
 /** Codes of the API in words; a code that is not here is shown as it is. */
 export const ENGLISH_CODES: Readonly<Record<string, string>> = {
   ...OFFICE_ENGLISH_CODES,
+  ...ENGLISH_HANDS_CODES,
   ...METRICS_ENGLISH_CODES,
   PENDING: 'Pending',
   ACTIVE: 'Active',

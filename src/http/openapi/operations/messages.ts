@@ -21,6 +21,18 @@ export const MESSAGES: OperationTexts = {
     id: 'runSchedule',
     text: 'Has the work of a schedule done as soon as a worker takes it, beside its turns by the clock. It is the same job, which looks in Postgres for what is due, so that running it twice does nothing twice; while one that was asked for waits, no other is made. `SERVICE_UNAVAILABLE`: the queues do not answer, and nothing was asked for. The reason is kept in the audit trail.',
   },
+  [`GET ${API}/queues`]: {
+    id: 'listQueues',
+    text: 'The queues by which work travels, whether each is paused, and since when, by whom and why, as far as the audit trail of late says. `SERVICE_UNAVAILABLE`: the queues do not answer.',
+  },
+  [`POST ${API}/queues/:queue/pause`]: {
+    id: 'pauseQueue',
+    text: 'None of its jobs is taken up any more, in no worker, until somebody resumes it; what has begun ends. Requests are still accepted, and nothing is lost: due work is in Postgres. Pausing it twice does nothing twice. Mind what a queue carries: `notifications` paused means no mails and no alerts. For sagas use a hold, which outlives an emptied Redis. The reason is kept in the audit trail.',
+  },
+  [`POST ${API}/queues/:queue/resume`]: {
+    id: 'resumeQueue',
+    text: 'Its jobs are taken up again, whoever paused it, here or in Bull Board; the incident `QUEUE_PAUSED` then closes by itself. The reason is kept in the audit trail.',
+  },
   [`GET ${API}/sweep-failures`]: {
     id: 'listSweepFailures',
     text: `Rows that work by the clock could not do because of the row itself, such as a message to a guest whose saved time zone does not exist: why, how often, and when it is tried again (after 1, 4, 16 and 64 minutes, about 4 hours, then every 6). The rest of their batch went on. ${PAGED}`,

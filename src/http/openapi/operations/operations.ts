@@ -9,7 +9,7 @@ const incident = {
   status: 'OPEN',
   summary: 'The queue "finance" is paused: none of its jobs is run.',
   next: 'Nobody but a person resumes a queue.',
-  remedy: 'Resume the queue in Bull Board.',
+  remedy: 'Resume the queue, on the page of this incident or of the system.',
   count: 1,
   most: 1,
   since: '2024-02-01T02:10:00.000Z',
