@@ -3,11 +3,13 @@ import { CATALOGUE } from '../kernel/errors.ts';
 import type { RecordedError } from './answers.ts';
 import { failureNote, isPastPivot } from './fail.ts';
 import type { FailOutcome } from './fail-outcome.ts';
+import { holdOf } from './holds.ts';
 import { type DefinitionOf, dueIn, type Locked, lockForAct, notNow, operatorNote } from './operator.ts';
+import { resolutionOf } from './resolution.ts';
 import type { DueStep } from './state.ts';
 import { endAttempt, mayHaveActed } from './store/attempts.ts';
 import { writeAudit } from './store/audit.ts';
-import { pendingCompensations, readClaim, recordStepFailed } from './store/steps.ts';
+import { backsOff, pendingCompensations, readClaim, recordStepFailed } from './store/steps.ts';
 import type { Intervention } from './types.ts';
 import { undoSaga } from './undo.ts';
 
@@ -48,6 +50,23 @@ export async function cancelWithin(
   return { due, outcome: await undoSaga(tx, due, saga, error) };
 }
 
+/** What a person can do now with a saga on its way forward that is not cancelled any more, as the end of a sentence. */
+async function handsAt(tx: Tx, { saga, definition }: Locked, due: DueStep): Promise<string> {
+  const { step, state } = due;
+  const claim = await readClaim(tx, due);
+  const isParked = saga.status === 'parked';
+  const stands = (isParked && claim?.leased !== true) || backsOff(claim);
+  const at = { step: step.no, direction: 'F', code: claim?.error_code ?? null, toUndo: 0 } as const;
+  const hands = [
+    ...(isParked ? ['retry it'] : []),
+    ...(!isParked && holdOf(state.holds, due) ? ['release its hold'] : []),
+    ...(!isParked && stands && !holdOf(state.holds, due) ? ['retry it now'] : []),
+    ...(stands && step.skippable ? ['skip this step'] : []),
+    ...(isParked && stands && resolutionOf(definition.steps, at).refused === null ? ['resolve it'] : []),
+  ];
+  return hands.length === 0 ? 'it does so by itself' : hands.join(', or ');
+}
+
 /** The step at which it stands, if everything up to there can be undone. */
 async function cancellable(tx: Tx, locked: Locked): Promise<DueStep> {
   const { saga, state } = locked;
@@ -58,9 +77,11 @@ async function cancellable(tx: Tx, locked: Locked): Promise<DueStep> {
     throw notNow('It has ended: there is nothing to cancel', { status });
   const due = dueIn(locked, 'F');
   const { step, definition } = due;
-  if (definition.notCancelled !== undefined) throw notNow(definition.notCancelled, { saga: state.name });
   if (isPastPivot(due))
-    throw notNow('It is past its point of no return, and can only go on: retry or resolve it', { step: step.name });
+    throw notNow(`It is past its point of no return, and can only go on: ${await handsAt(tx, locked, due)}`, {
+      step: step.name,
+    });
+  if (definition.notCancelled !== undefined) throw notNow(definition.notCancelled, { saga: state.name });
   if (step.kind !== 'call') return due;
   const claim = await readClaim(tx, due);
   if (claim?.leased)
@@ -69,7 +90,7 @@ async function cancellable(tx: Tx, locked: Locked): Promise<DueStep> {
       until: claim.lease_until?.toISOString() ?? null,
     });
   if (step.class === 'PIVOT' && (await mayHaveActed(tx, due)))
-    throw notNow('Its point of no return may have been passed: retry it to find out, or resolve it', {
+    throw notNow(`Its point of no return may have been passed: ${await handsAt(tx, locked, due)}`, {
       step: step.name,
     });
   // Its worker has died.

@@ -195,8 +195,7 @@ export function saga<Schema extends z.ZodType>(
       imperative: spec.imperative,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
       ...(spec.readsAgain ? { readsAgain: spec.readsAgain } : {}),
-      ...(spec.skippable ? { skippable: spec.skippable } : {}),
-      ...skippableUndoOf(spec),
+      ...handsOf(spec),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.speaksTo ? { speaksTo: spec.speaksTo.bind(spec) } : {}),
       ...(spec.tellsWhenParked ? { tellsWhenParked: spec.tellsWhenParked } : {}),
@@ -260,10 +259,15 @@ interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknow
   readonly readsAgain?: true;
   readonly compensate?: unknown;
 }
-const skippableUndoOf = ({ compensate }: ErasedSpec): Pick<StepDefinition, 'skippableUndo'> => {
+/** What a person may do with it. */
+function handsOf({ compensate, ifResolved, skippable }: ErasedSpec) {
   const skippableUndo = compensate === undefined ? undefined : asSpec(compensate).skippable;
-  return skippableUndo ? { skippableUndo } : {};
-};
+  return {
+    ...(ifResolved ? { ifResolved } : {}),
+    ...(skippable ? { skippable } : {}),
+    ...(skippableUndo ? { skippableUndo } : {}),
+  };
+}
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));
 
 function workOf(kind: StepDefinition['kind'], spec: ErasedSpec): Work {

@@ -6,7 +6,8 @@ import { cancelWithin } from './cancel.ts';
 import type { SagaDefinition } from './definition.ts';
 import type { Publish } from './flow-order.ts';
 import { measureEnd, measureFailure } from './measured.ts';
-import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './resume.ts';
+import { resolveSaga, resolveWithin } from './resolve.ts';
+import { resumeSaga, resumeWithin } from './resume.ts';
 import { retryNowWithin } from './retry-now.ts';
 import { signalSaga } from './signal.ts';
 import { skipWithin } from './skip.ts';
@@ -63,7 +64,7 @@ export function createOrchestrator({
       return outcome;
     },
     async resolveWithin(tx, intervention) {
-      await resolveWithin(tx, intervention);
+      await resolveWithin(tx, definitionOf, intervention);
       return () => onAnswer(intervention.sagaId);
     },
     async retryNowWithin(tx, intervention) {
@@ -91,7 +92,7 @@ export function createOrchestrator({
       };
     },
     async resolve(intervention) {
-      const answer = await resolveSaga(db, intervention);
+      const answer = await resolveSaga(db, definitionOf, intervention);
       onAnswer(intervention.sagaId);
       return answer;
     },

@@ -8,6 +8,7 @@ import {
   type RedriveRow,
   recordTried,
   redrivesDue,
+  redrivesToSettle,
   settleTried,
   takeRedrive,
   takeWaiting,
@@ -17,7 +18,8 @@ import type { Intervention, SagaOrchestrator } from './types.ts';
 /**
  * Moves the redrives on that people have ordered: of each, as many sagas as it may try in a second. Postgres alone says which, so any number of
  * processes may call it, and one that dies leaves nothing behind but what is still to try. Each saga is retried in a transaction of its
- * own, in the name of who ordered it. A redrive ends when all were tried, and before that when too many of them fail again.
+ * own, in the name of who ordered it. A redrive ends when all were tried, and before that when too many of them fail again, or a person stops
+ * it; what has become of those that were under way then is noted still.
  */
 
 export interface RedriveParts {
@@ -35,6 +37,8 @@ export async function driveRedrives(parts: RedriveParts, signal?: AbortSignal): 
       if (second && (await tryOne(parts, second.redrive, no))) tried += 1;
     }
   }
+  for (const id of await redrivesToSettle(parts.db))
+    await retryContention(() => parts.db.transaction().execute((tx) => settleTried(tx, id)));
   return tried;
 }
 
@@ -46,7 +50,7 @@ const nextSecond = (db: Db, id: string): Promise<Second | null> =>
   db.transaction().execute(async (tx) => {
     const redrive = await takeRedrive(tx, id);
     if (!redrive) return null;
-    await settleTried(tx, redrive);
+    await settleTried(tx, id);
     const { waiting, underWay, failed } = await progressOf(tx, id);
     if (failed >= redrive.stop_after_errors) await endRedrive(tx, redrive, 'FAILED');
     else if (waiting) {

@@ -1,7 +1,7 @@
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import { unlessRefused } from '../db/savepoint.ts';
-import { CATALOGUE, InvariantError, RoomyError } from '../kernel/errors.ts';
+import { InvariantError, RoomyError } from '../kernel/errors.ts';
 import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
 import { type DefinitionOf, notNow, operatorNote } from './operator.ts';
@@ -11,9 +11,9 @@ import { ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
 import { writeAudit } from './store/audit.ts';
 import { createStateLoader } from './store/load.ts';
 import { orderFlow } from './store/outbox.ts';
-import { lockSaga, type Resumption, resolveSagaRow, resumeSagaRow } from './store/sagas.ts';
+import { lockSaga, type Resumption, resumeSagaRow } from './store/sagas.ts';
 import { grantAttempts, pendingCompensations } from './store/steps.ts';
-import type { Intervention, RetryOutcome, SagaAnswer } from './types.ts';
+import type { Intervention, RetryOutcome } from './types.ts';
 
 /** Attempts that a person's retry grants to the step that had used up its own. */
 const GRANTED_ATTEMPTS = 8;
@@ -88,31 +88,6 @@ async function resumeRow(
   if (await unlessRefused(tx, ONE_OPEN_SAGA, () => resumeSagaRow(tx, state.id, next))) return;
   const other = definition && (await openSagaOf(tx, definition.subjectType, state.subjectId, next.takes));
   throw new RoomyError('SAGA_IN_PROGRESS', { details: { sagaExecutionId: other?.id ?? null } });
-}
-
-/** A person closes a parked saga, having settled by hand what it left. Its repeats then answer with that reason. */
-export const resolveSaga = (db: Db, intervention: Resolution): Promise<SagaAnswer> =>
-  retryContention(() => db.transaction().execute((tx) => resolveWithin(tx, intervention)));
-
-type Resolution = Intervention & { readonly reason: string };
-
-/** `resolveSaga` in the caller's transaction. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
-export async function resolveWithin(tx: Tx, intervention: Resolution): Promise<SagaAnswer> {
-  const state = await stateWithin(tx, intervention.sagaId);
-  const body = JSON.stringify({
-    success: false,
-    error: CATALOGUE.SAGA_RESOLVED.text,
-    code: 'SAGA_RESOLVED',
-    requestId: state.requestId,
-    details: { reason: intervention.reason, resolvedBy: intervention.by },
-    sagaExecutionId: state.id,
-  });
-  const answer = { status: CATALOGUE.SAGA_RESOLVED.status, body: Buffer.from(body) };
-  if (!(await resolveSagaRow(tx, state.id, answer)))
-    throw new RoomyError('SAGA_NOT_PARKED', { details: { status: state.status } });
-  const note = operatorNote(state, intervention, 'SAGA_RESOLVED', { reason: intervention.reason });
-  await writeAudit(tx, state.id, note, { ends: true });
-  return answer;
 }
 
 async function stateWithin(tx: Tx, sagaId: string): Promise<SagaState> {

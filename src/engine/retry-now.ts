@@ -6,7 +6,7 @@ import { directionOf } from './state.ts';
 import { writeAudit } from './store/audit.ts';
 import { orderFlow } from './store/outbox.ts';
 import { redispatchSagaRow } from './store/sagas.ts';
-import { pendingCompensations, readClaim } from './store/steps.ts';
+import { backsOff, pendingCompensations, readClaim } from './store/steps.ts';
 import type { Intervention } from './types.ts';
 
 /**
@@ -30,8 +30,7 @@ export async function retryNowWithin(
   const step = due.step.name;
   const claim = await readClaim(tx, due);
   if (claim?.leased) throw notNow('An attempt is under way', { step });
-  const backsOff = claim?.status === 'running' || (claim?.status === 'pending' && claim.has_failed);
-  if (!backsOff) throw notNow('Its step has not failed, and does not wait for another attempt', { step });
+  if (!backsOff(claim)) throw notNow('Its step has not failed, and does not wait for another attempt', { step });
   const generation = saga.generation + 1;
   await redispatchSagaRow(tx, state.id, { generation, redispatches: saga.redispatches });
   const why = intervention.reason === undefined ? {} : { reason: intervention.reason };

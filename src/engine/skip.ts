@@ -4,12 +4,15 @@ import { errorOf, type PreparedEnd } from './answers.ts';
 import type { FlowOrder } from './flow-order.ts';
 import { type DefinitionOf, dueIn, lockForAct, notNow, operatorNote } from './operator.ts';
 import { endOf, releasedAfter } from './record.ts';
+import { SUPERSEDED_UNDO, superseded } from './resolution.ts';
 import { remainingForward } from './resume.ts';
-import { contextOf, type DueStep } from './state.ts';
+import { contextOf, type DueStep, directionOf } from './state.ts';
+import type { StepDefinition } from './step.ts';
+import { endAttempt } from './store/attempts.ts';
 import { writeAudit } from './store/audit.ts';
 import { orderFlow } from './store/outbox.ts';
 import { advanceSaga, resumeSagaRow } from './store/sagas.ts';
-import { pendingCompensations, readClaim, recordStepSkipped } from './store/steps.ts';
+import { backsOff, pendingCompensations, readClaim, recordStepSkipped } from './store/steps.ts';
 import type { SkipAct } from './types.ts';
 
 export interface Skipped {
@@ -19,23 +22,33 @@ export interface Skipped {
 }
 
 /**
- * A parked saga goes on behind the step at which it stopped, as if that had done nothing, or ends when it was the last; one that is being
- * undone goes on with its undoing. Only a step whose definition allows it is skipped (`skippable`, `skippableUndo`). An answer of a call of
- * it that comes late is not booked. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`, `INVALID_STATE_TRANSITION` (it stands at another step, or this
- * one is not skipped), `SERVICE_UNAVAILABLE`.
+ * A saga that is parked, or backs off, goes on behind the step at which it stands, as if that had done nothing, or ends when it was the last;
+ * one that is being undone goes on with its undoing. Only a step whose definition allows it is skipped (`skippable`, `skippableUndo`), and an
+ * undo of a record that was changed since. An answer of a call of it that comes late is not booked. Throws `SAGA_NOT_FOUND`,
+ * `SAGA_NOT_PARKED`, `INVALID_STATE_TRANSITION` (it stands at another step, a call is under way, or this one is not skipped),
+ * `SERVICE_UNAVAILABLE`.
  */
 export async function skipWithin(tx: Tx, definitionOf: DefinitionOf, act: SkipAct): Promise<Skipped> {
   const locked = await lockForAct(tx, definitionOf, act.sagaId);
   const { saga, state, definition } = locked;
-  if (saga.status !== 'parked') throw new RoomyError('SAGA_NOT_PARKED', { details: { status: saga.status } });
   const direction = (await pendingCompensations(tx, state.id)).length > 0 ? 'C' : 'F';
   const due = dueIn(locked, direction);
   const { step } = due;
-  if (step.name !== act.step) throw notNow('It is parked at another step', { step: step.name });
-  const skippable = direction === 'F' ? step.skippable : step.skippableUndo;
-  if (!skippable) throw notNow('This step is not skipped, as what it does is needed: retry it', { step: step.name });
-  if ((await readClaim(tx, due))?.leased)
+  const claim = await readClaim(tx, due);
+  const isOpen = saga.status === 'parked' || directionOf(saga.status) !== null;
+  if (isOpen && claim?.leased)
     throw notNow('A call of it is under way: skip it when that has ended, within seconds', { step: step.name });
+  if (saga.status !== 'parked' && !(isOpen && backsOff(claim)))
+    throw new RoomyError('SAGA_NOT_PARKED', {
+      text: 'A step is skipped only while its saga is parked or backs off',
+      details: { status: saga.status },
+    });
+  if (step.name !== act.step) throw notNow('It stands at another step', { step: step.name });
+  const skippable = direction === 'F' ? step.skippable : (step.skippableUndo ?? supersededUndo(claim?.error_code));
+  if (!skippable) throw notNow('This step is not skipped, as what it does is needed: retry it', { step: step.name });
+  // Its worker has died.
+  if (claim?.status === 'running' && step.kind === 'call')
+    await endAttempt(tx, due, claim.attempt, { outcome: 'abandoned' });
 
   const output = (await skippable.instead({ ...contextOf(due), tx })) ?? {};
   const generation = saga.generation + 1;
@@ -52,6 +65,9 @@ export async function skipWithin(tx: Tx, definitionOf: DefinitionOf, act: SkipAc
   await advanceSaga(tx, state.id, direction, { nextStep, releases: releasedAfter(definition, step, direction) });
   return { due, flow: await orderFlow(tx, state, { direction, generation, steps, again: true }) };
 }
+
+const supersededUndo = (code: string | null | undefined): StepDefinition['skippableUndo'] =>
+  superseded(code ?? null) ? { follows: SUPERSEDED_UNDO, instead: async () => ({}) } : undefined;
 
 async function endBehind(tx: Tx, due: DueStep, end: PreparedEnd | null): Promise<Skipped> {
   const { state, definition, direction } = due;

@@ -94,10 +94,19 @@ export interface StepOptions<Input, Done> {
   explain?(
     context: StepContext<Input, Done> & { readonly db: Db; readonly failure: Failure },
   ): Promise<RoomyError | undefined>;
+  /**
+   * What a person's resolve means while the saga is parked at this step, where it is not as skipping it: nothing is written then, here and
+   * behind it, but that it was resolved. Absent: as `skippable` says, or it is refused.
+   */
+  readonly ifResolved?: Resolvable;
   /** Further writes when the saga comes to wait for a person at this step, beside the System Alert. */
   whenParked?(context: StepContext<Input, Done> & Parked): Promise<void>;
   /** `whenParked` tells operations itself: no System Alert is sent of it. */
   readonly tellsWhenParked?: true;
+}
+export interface Resolvable {
+  /** What a resolve does and does not do here, and what is left to the person, in a sentence or two. */
+  readonly follows: string;
 }
 /** Of a step, or its undo, that a person may skip while the saga is parked at it. One without this is not skipped. */
 export interface Skippable<Context, Out> {
@@ -254,6 +263,7 @@ export interface StepDefinition {
   readonly onExhausted: 'compensate' | 'park';
   readonly parksOn: readonly ErrorCode[];
   readonly parksUnlocked: boolean;
+  readonly ifResolved?: Resolvable;
   readonly expectedRefusals: readonly ErrorCode[];
   readonly onOpenCircuit: 'wait' | 'refuse';
   readonly forward: Work;

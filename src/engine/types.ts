@@ -135,6 +135,17 @@ export interface ExecutionDetail extends ExecutionView {
   readonly amendments: readonly AmendmentView[];
   /** Fields of its input that may be amended while it is parked. */
   readonly amendable: readonly string[];
+  /** What resolving it would do; null: it is not parked. */
+  readonly ifResolved: Resolution | null;
+}
+/** What a person's resolve of a parked saga does and leaves. */
+export interface Resolution {
+  /** Why it is not resolved where it stands, and what to do instead, in a sentence; null: it may be. */
+  readonly refused: string | null;
+  /** What counts as seen to by a person, step by step, and what that leaves to do by hand. */
+  readonly byHand: readonly { readonly step: string; readonly follows: string }[];
+  /** Names of the steps that are done in the same act. */
+  readonly runs: readonly string[];
 }
 
 /** An operator's act on a parked saga. */
@@ -219,7 +230,7 @@ export interface SagaOrchestrator {
   retry(intervention: Intervention): Promise<RetryOutcome>;
   /** `retry` in the caller's transaction; `announce` is to be called once that is committed. */
   retryWithin(tx: Tx, intervention: Intervention): Promise<{ readonly outcome: RetryOutcome; announce(): void }>;
-  /** `resolve` in the caller's transaction; the function that it returns is to be called once that is committed. */
+  /** `resolve` in the caller's transaction, which throws the same; the function that it returns is to be called once that is committed. */
   resolveWithin(tx: Tx, intervention: Intervention & { readonly reason: string }): Promise<() => void>;
   /**
    * Gives a wait of a saga what it waits for. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_WAITING`, `VALIDATION_FAILED`,
@@ -243,7 +254,10 @@ export interface SagaOrchestrator {
    * `INVALID_STATE_TRANSITION`, `APPROVAL_REQUIRED`, `SAGA_IN_PROGRESS`, `SERVICE_UNAVAILABLE`.
    */
   amendWithin(tx: Tx, act: AmendAct): Promise<() => void>;
-  /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
+  /**
+   * Closes a parked saga with a reason, and finishes the state where something is left. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`,
+   * `INVALID_STATE_TRANSITION` (another hand is right), `SERVICE_UNAVAILABLE`.
+   */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
 }
 
@@ -265,6 +279,8 @@ export interface StepSummary {
   readonly class: StepClass;
   readonly maxAttempts: number;
   readonly conceals: readonly string[];
+  readonly parksUnlocked: boolean;
+  readonly ifResolved?: { readonly follows: string };
   readonly skippable?: { readonly follows: string };
   readonly skippableUndo?: { readonly follows: string };
   readonly readsAgain?: true;

@@ -24,7 +24,7 @@ export function reportPage({ id, createdAt, sha256, report }: StoredReport, prop
 <dt>Booked</dt><dd>${times.checkInDate} to ${times.checkOutDate}, ${nights.booked} ${nights.booked === 1 ? 'night' : 'nights'}</dd>
 <dt>Arrived</dt><dd>${localText(times.checkedInLocal)}</dd><dt>Left</dt><dd>${localText(times.checkedOutLocal)} <span class="soft">(${times.timeZone})</span></dd>
 <dt>Nights stayed</dt><dd>${nights.stayed}${nights.unused > 0 ? `, ${nights.unused} not used` : ''}</dd>
-<dt>Devices</dt><dd>${report.amenities.status === 'NONE' ? 'none' : report.amenities.status.toLowerCase()}</dd></dl>
+<dt>Devices</dt><dd>${report.amenities.status === 'NONE' ? 'none' : wordsOf(report.amenities.status)}</dd></dl>
 <h2>Money</h2>
 <table><caption>Money of the stay</caption><tbody>${row('Price of the stay', sums.total)}${row('Received', sums.received)}${row('Refunded', sums.refunded)}
 ${row("Owner's share", sums.ownerShare)}${row('Agency fee', sums.agencyFee)}${row('Referral', sums.referral.agents + sums.referral.retained)}${row('Gateway fees', sums.gatewayFees)}

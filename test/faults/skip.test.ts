@@ -8,7 +8,7 @@ import { COMPENSATION_ATTEMPTS, drained, finishByHand, noteAnswer, restOf, type 
 import { fixtureOf } from './every-saga.ts';
 import { expectInvariants } from './invariants.ts';
 import { type Lab, openLab, type SagaFixture } from './lab.ts';
-import { placesOf, restAfterFailing, turningRound } from './scenarios.ts';
+import { pivotOf, placesOf, restAfterFailing, turningRound } from './scenarios.ts';
 import { subjectRows } from './subject-rows.ts';
 import { ranOf } from './verify.ts';
 import { FORWARD_ATTEMPTS } from './with-fault.ts';
@@ -47,6 +47,8 @@ describe.each(DEFINITIONS.map((definition) => [`${definition.name}@${definition.
         await saga.rests('parked');
         const refused = skip(heirs[0], saga.id, step.name);
         await expect(refused, step.name).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
+        if (step.no > pivotOf(definition))
+          await expect(cancel(heirs[0], saga.id)).rejects.toThrow(/can only go on: retry it(, or resolve it)?$/);
         await saga.isRetriedTo('completed');
         await saga.verify();
       }
@@ -66,6 +68,32 @@ describe.each(DEFINITIONS.map((definition) => [`${definition.name}@${definition.
         await expect(refused, step.name).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
         await saga.isRetriedTo('compensated');
         await saga.verify();
+      }
+    });
+
+    it('is done while it backs off, forward and undoing, as where it is parked', { timeout: WITHIN_MS }, async () => {
+      for (const place of placesOf(definition)) {
+        const { step, direction } = place;
+        const skippable = direction === 'F' ? step.skippable : step.skippableUndo;
+        if (!skippable) continue;
+        const saga = await lab.begin(
+          [...turningRound(definition, place), { step: step.no, direction, mode: 'breaks', times: 1 }],
+          { by: 'hand' },
+        );
+        const pointer = await saga.walkTo(place);
+        await expect(lab.racers[0].step(pointer), step.name).rejects.toThrow();
+        await namesOnlyWhatWorks(heirs[0], saga.id, step, direction === 'F' ? pivotOf(definition) : 0);
+        await skip(lab.racers[0], saga.id, step.name);
+        await lab.bed.db
+          .updateTable('saga')
+          .set({ next_check_at: new Date(0) })
+          .where('id', '=', saga.id)
+          .where('finished_at', 'is', null)
+          .execute();
+        await Promise.all(heirs.map(({ engine }) => engine.reconciler.tick()));
+        expect(await restOf(lab.bed.db, saga.id), step.name).toBe(direction === 'F' ? 'completed' : 'compensated');
+        if (direction === 'F') await expectSkipped(lab, fixture, heirs[0], saga.id, step);
+        else await expectAudited(lab.bed.db, saga.id, step);
       }
     });
 
@@ -220,6 +248,17 @@ async function expectSkipped(
   expect(answer?.status).toBe(200);
   if (answer) await noteAnswer(db, null, sagaId, answer);
   await expectInvariants(db, [sagaId, row.subject_id]);
+}
+
+/** A cancellation that comes too late says what a person can do now: no hand that would be refused. */
+async function namesOnlyWhatWorks(process: TestProcess, sagaId: string, step: StepDefinition, pivot: number) {
+  if (step.no <= pivot) return;
+  await expect(cancel(process, sagaId), step.name).rejects.toMatchObject({
+    message:
+      pivot === 0
+        ? 'It is being undone already'
+        : 'It is past its point of no return, and can only go on: retry it now, or skip this step',
+  });
 }
 
 /** The row that closes the saga counts no message that was not ordered: one for each event and recipient, whatever the channels. */

@@ -355,6 +355,13 @@ describe('a saga that is parked', () => {
     const { text } = await ops.get(at);
     expect(text).toContain('Nothing is sent: tell the guest');
     expect(text).toContain('name="input.reason"');
+    // Beside the button: what resolving it does, and what it does not.
+    expect(text).toContain('Resolving closes it for good');
+    expect(text).toContain('This counts as seen to by a person, and is not done:');
+    expect(text).toContain(`${at}/resolve`);
+    const headers = { cookie: ops.cookie, accept: 'text/html', 'accept-language': 'ar' };
+    const arabic = await (await http.app.request(`https://roomy.example${at}`, { headers })).text();
+    expect(arabic).toContain('التسوية تغلق العملية نهائياً');
     http.orchestrator.reset();
     const skipped = { key: 's-1', step: 'sendCancellationNotification', reason: 'Told by telephone' };
     expect((await ops.post(`${at}/skip`, skipped)).location).toBe(at);
@@ -386,6 +393,9 @@ describe('a saga that is parked', () => {
     expect(door).toContain('name="step" value="activatePropertyAmenities"');
     expect(door).not.toContain(`${undoing}/amend`);
     expect(door).not.toContain('name="from"');
+    expect(door).toContain('It cannot be resolved where it stands:');
+    expect(door).toContain('skip this undo');
+    expect(door).not.toContain(`${undoing}/resolve`);
     // Neither is offered at a step that moves money.
     const refund = await addSaga(http.db, { ...parked, name: 'executeRefund', subjectType: 'transaction', step: 2 });
     const money = (await ops.get(`/console/sagas/${refund}`)).text;

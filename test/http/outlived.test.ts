@@ -18,7 +18,9 @@ beforeAll(async () => {
   await seed(http.db);
   stay = await addReservation(http.db);
   const sagaId = await addSaga(http.db, { subjectId: stay });
-  await http.db.transaction().execute((tx) => writeCheckOutReport(tx, sagaId, stay, []));
+  await http.db
+    .transaction()
+    .execute((tx) => writeCheckOutReport(tx, sagaId, stay, { warnings: [], isRevokedByHand: false }));
 }, 60_000);
 afterAll(() => http?.stop());
 beforeEach(() =>

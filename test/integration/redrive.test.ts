@@ -96,6 +96,33 @@ describe('a redrive', () => {
     expect(last).toMatchObject({ status: 'DONE', sagas: { all: 3, done: 2, skipped: 1 } });
   });
 
+  it('that a person stops midway says what became of those that were under way', async () => {
+    const sagas = [await parkedCheckOut(bed), await parkedCheckOut(bed), await parkedCheckOut(bed)];
+    const [mended, refusing, waiting] = sagas;
+    await wire(bed, mended?.stay ?? '', `lock-of-${mended?.stay}`);
+    const id = await openIncident(bed);
+    await bed.post(`/incidents/${id}/redrive`, { reason: 'x', perSecond: 2, stopAfterErrors: 5 });
+    expect(await bed.round()).toBe(2);
+    const stopped = await bed.post(`/incidents/${id}/redrive/stop`, { reason: 'Not now' });
+    expect(stopped.body.data).toMatchObject({ status: 'STOPPED', sagas: { all: 3, waiting: 1 } });
+    expect(await bed.rested(sagas)).toEqual(['completed', 'parked', 'parked']);
+    expect(await bed.round()).toBe(0);
+    const [redrive] = (await bed.standing(id)).redrives;
+    expect(redrive).toMatchObject({
+      status: 'STOPPED',
+      sagas: { all: 3, waiting: 1, retried: 0, done: 1, failed: 1 },
+      failures: [{ sagaId: refusing?.id, code: 'AMENITIES_REFUSED' }],
+    });
+    for (const { stay } of [refusing, waiting].flatMap((one) => one ?? [])) await wire(bed, stay, `lock-of-${stay}`);
+    await bed.post(`/incidents/${id}/redrive`, { reason: 'It is mended' });
+    await bed.round();
+    expect(await bed.rested(sagas)).toEqual(['completed', 'completed', 'completed']);
+    await bed.round();
+    // What it has counted stays as it was.
+    const [last, before] = (await bed.standing(id)).redrives;
+    expect([last.sagas.done, before.sagas]).toEqual([2, redrive.sagas]);
+  });
+
   it('makes the next attempt of those that back off now', async () => {
     const { id: sagaId, stay } = await parkedCheckOut(bed);
     await backsOff(bed, { id: sagaId, stay });

@@ -95,20 +95,69 @@ async function parkedCheckOut(): Promise<{ id: string; stay: string }> {
     await restOf(system.bed.db, id);
     return id;
   };
+  const wire = async (device: string): Promise<void> => {
+    const { property_id } = await system.bed.db
+      .selectFrom('reservation')
+      .select('property_id')
+      .where('id', '=', stay)
+      .executeTakeFirstOrThrow();
+    await system.bed.db.updateTable('property').set({ amenity_device: device }).where('id', '=', property_id).execute();
+  };
   await rests('confirm');
+  await wire(`lock-of-${stay}`);
   await rests('check-in');
-  const { property_id } = await system.bed.db
-    .selectFrom('reservation')
-    .select('property_id')
-    .where('id', '=', stay)
-    .executeTakeFirstOrThrow();
-  await system.bed.db
-    .updateTable('property')
-    .set({ amenity_device: `device-refused-${stay}` })
-    .where('id', '=', property_id)
-    .execute();
+  await wire(`device-refused-${stay}`);
   return { id: await rests('check-out'), stay };
 }
+
+/** What the report says of the devices, and what somebody has to do there. */
+async function leftAtTheDoor(stay: string) {
+  const { report } = (await get(`/reservations/${stay}/check-out-report`)).body.data;
+  const tasks = await system.bed.db
+    .selectFrom('task')
+    .select(['type', 'status', 'priority'])
+    .where('reservation_id', '=', stay)
+    .where('occurrence', '=', 'DOOR_CODE_OFF')
+    .execute();
+  expect(report.incidents).toEqual([]);
+  const entries = (await get(`/reservations/${stay}/timeline?limit=100`)).body.data;
+  const access = entries.filter((entry: { kind: string }) => entry.kind === 'access');
+  expect(access.map((entry: { details: { change: string } }) => entry.details.change)).toEqual([
+    'GRANTED',
+    'REVOKED_BY_HAND',
+  ]);
+  return {
+    report: report.amenities.status,
+    tasks: tasks.map(({ type, status, priority }) => `${type} ${status} ${priority}`),
+  };
+}
+
+describe('resolving', () => {
+  it('a check-out whose lock is dead leaves no code on and no report missing', async () => {
+    const { id, stay } = await parkedCheckOut();
+    const path = `/sagas/executions/${id}`;
+    const { ifResolved } = (await get(path)).body.data;
+    expect(ifResolved).toMatchObject({ refused: null, runs: ['generateCheckOutReport'] });
+    expect(ifResolved.byHand.map((one: { step: string }) => one.step)).toEqual([
+      'deactivatePropertyAmenities',
+      'sendThankYouNotification',
+    ]);
+    const resolved = await post(`${path}/resolve`, { reason: 'Taken off the door' });
+    expect([resolved.status, resolved.body.data.status, resolved.body.data.ifResolved]).toEqual([
+      200,
+      'resolved',
+      null,
+    ]);
+    expect(await leftAtTheDoor(stay)).toEqual({ report: 'REVOKED_BY_HAND', tasks: ['MAINTENANCE UNASSIGNED HIGH'] });
+    const grants = await system.bed.db
+      .selectFrom('amenity_grant')
+      .select('status')
+      .where('reservation_id', '=', stay)
+      .execute();
+    expect(grants).toEqual([{ status: 'REVOKED' }]);
+    expect((await post(`${path}/resolve`, { reason: 'x' })).body.code).toBe('SAGA_NOT_PARKED');
+  });
+});
 
 describe('skipping a step', () => {
   const REVOKE = 'deactivatePropertyAmenities';
@@ -123,7 +172,7 @@ describe('skipping a step', () => {
     expect((await post(`${path}/skip`, { step: REVOKE })).status).toBe(422);
     expect((await post(`${path}/skip`, { step: REVOKE, reason: ' ' })).status).toBe(422);
     const other = await post(`${path}/skip`, { step: 'generateCheckOutReport', reason: 'x' });
-    expect([other.body.code, other.body.error]).toEqual(['INVALID_STATE_TRANSITION', 'It is parked at another step']);
+    expect([other.body.code, other.body.error]).toEqual(['INVALID_STATE_TRANSITION', 'It stands at another step']);
     const finance = { role: 'FINANCE', sub: 'finance-1' } as const;
     expect((await post(`${path}/skip`, { step: REVOKE, reason: 'x' }, finance)).status).toBe(403);
     expect((await post(`${path}/skip`, { step: REVOKE, reason: 'x' }, { role: 'AGENT', sub: 'agent-1' })).status).toBe(
@@ -142,10 +191,11 @@ describe('skipping a step', () => {
     expect(step(skipped)).toMatchObject({
       status: 'skipped',
       skipped: { by: 'ops-1', reason: 'Taken off the door with Mr Smith' },
-      output: { amenities: 'REVOKED' },
+      output: { amenities: 'REVOKED_BY_HAND' },
     });
     expect(await restOf(system.bed.db, id)).toBe('completed');
     expect((await get(`/reservations/${stay}`)).body.data.status).toBe('CHECKED_OUT');
+    expect(await leftAtTheDoor(stay)).toEqual({ report: 'REVOKED_BY_HAND', tasks: ['MAINTENANCE UNASSIGNED HIGH'] });
     const ended = (await get(path)).body.data;
     expect(ended.stepsCompleted).toBe(ended.totalSteps);
     expect((await post(`${path}/skip`, { step: REVOKE, reason: 'x' })).body.code).toBe('SAGA_NOT_PARKED');

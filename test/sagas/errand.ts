@@ -135,7 +135,10 @@ export const runErrand = saga('runErrand', z.strictObject({ note: z.string() }),
     compensate: ({ key, forwardKey }) => provider.cancel(key, forwardKey),
   })
   .read('lookAtDeposit', { run: async ({ done }) => ({ reference: done.captureDeposit.reference }) })
-  .tx('bookDeposit', { run: ({ tx, ...at }) => noteVisit(tx, at, 'EMERGENCY') })
+  .tx('bookDeposit', {
+    ifResolved: { follows: 'Nothing is booked, and no receipt is sent.' },
+    run: ({ tx, ...at }) => noteVisit(tx, at, 'EMERGENCY'),
+  })
   .call('sendReceipt', {
     run: ({ key }) => provider.act(key),
     foresees: ({ key }) => ({ reference: `ref-${key}` }),

@@ -156,7 +156,11 @@ export const CASES = {
       seedTasks(db, (n) => ({ status: 'ASSIGNED', assignee_id: `staff-${n}`, accept_by: '2026-01-01T00:00:00Z' })),
     poisons: {
       'a write to it': raises('task', 'UPDATE', `OLD.id = 'task-${POISONED}'`),
-      'what is said of it': raises('notification', 'INSERT', `NEW.effect_key LIKE 'alert-TASK_NOT_ANSWERED-staff-${POISONED}-%'`),
+      'what is said of it': raises(
+        'notification',
+        'INSERT',
+        `NEW.effect_key LIKE 'alert-TASK_NOT_ANSWERED-staff-${POISONED}-%'`,
+      ),
     },
     sweep: (db) => reassignUnanswered(db, 50),
     done: (db) => numbersOf(db, "SELECT id FROM task WHERE status = 'UNASSIGNED'"),

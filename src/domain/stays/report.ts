@@ -39,7 +39,8 @@ export interface CheckOutReport {
   /** Repairs and emergencies that came up at the property while the guest was there; what is due by the calendar is none. */
   readonly incidents: readonly ReportedTask[];
   readonly deposit: { readonly held: number; readonly state: 'NONE' | 'HELD' };
-  readonly amenities: { readonly status: 'NONE' | 'ACTIVE' | 'REVOKED' };
+  /** `REVOKED_BY_HAND`: a person has said so, and no device was asked; who and why is with the step of its saga. */
+  readonly amenities: { readonly status: 'NONE' | 'ACTIVE' | 'REVOKED' | 'REVOKED_BY_HAND' };
   readonly warnings: readonly string[];
 }
 type StayMoney = { readonly total: number; readonly balanceDue: number; readonly paymentStatus: string } & Pick<
@@ -62,14 +63,20 @@ export interface StoredReport {
   readonly report: CheckOutReport;
 }
 
+/** What the check-out knows of the departure. */
+interface Noted {
+  readonly warnings: readonly string[];
+  readonly isRevokedByHand: boolean;
+}
+
 /** Safe to run again: a saga has one report. */
 export async function writeCheckOutReport(
   tx: Tx,
   sagaId: string,
   reservationId: string,
-  warnings: readonly string[],
+  noted: Noted,
 ): Promise<{ readonly reportId: string }> {
-  const body = canonicalJson(await buildReport(tx, reservationId, warnings));
+  const body = canonicalJson(await buildReport(tx, reservationId, noted));
   const row = await tx
     .insertInto('check_out_report')
     .values({
@@ -107,7 +114,11 @@ export async function readCheckOutReport(db: Db, reservationId: string): Promise
   };
 }
 
-async function buildReport(tx: Tx, reservationId: string, warnings: readonly string[]): Promise<CheckOutReport> {
+async function buildReport(
+  tx: Tx,
+  reservationId: string,
+  { warnings, isRevokedByHand }: Noted,
+): Promise<CheckOutReport> {
   const stay = await tx
     .selectFrom('reservation as r')
     .innerJoin('property as p', 'p.id', 'r.property_id')
@@ -152,11 +163,11 @@ async function buildReport(tx: Tx, reservationId: string, warnings: readonly str
     tasks: await tasksWhere(tx, sql`t.reservation_id = ${reservationId}`),
     incidents: await tasksWhere(
       tx,
-      sql`t.property_id = ${stay.property_id} AND t.type IN ('MAINTENANCE', 'EMERGENCY') AND t.occurrence <> 'RECURRING'
+      sql`t.property_id = ${stay.property_id} AND t.type IN ('MAINTENANCE', 'EMERGENCY') AND t.occurrence NOT IN ('RECURRING', 'DOOR_CODE_OFF', 'DOOR_CODE_UNTIL')
         AND t.created_at >= ${stay.actual_check_in_at}::timestamptz`,
     ),
     deposit: { held: major(held), state: held > 0 ? 'HELD' : 'NONE' },
-    amenities: { status: stay.amenities ?? 'NONE' },
+    amenities: { status: isRevokedByHand ? 'REVOKED_BY_HAND' : (stay.amenities ?? 'NONE') },
     warnings,
   };
 }

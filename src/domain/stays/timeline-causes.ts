@@ -56,12 +56,14 @@ export interface StepOfSaga {
   readonly saga_id: string;
   readonly effect_key: string;
   readonly name: string;
+  /** A person has skipped it, and has seen to it. */
+  readonly isByHand: boolean;
 }
 
 /** The steps of a stay's sagas that have changed its state, or its access; the last of each name first. */
 export async function readChangingSteps(db: Db, reservationId: string): Promise<readonly StepOfSaga[]> {
   const { rows } = await sql<StepOfSaga>`
-    SELECT s.name AS saga, st.saga_id, st.effect_key, st.name FROM saga s JOIN saga_step st ON st.saga_id = s.id
+    SELECT s.name AS saga, st.saga_id, st.effect_key, st.name, st.status = 'skipped' AS "isByHand" FROM saga s JOIN saga_step st ON st.saga_id = s.id
      WHERE st.saga_id = ANY(ARRAY(SELECT o.id FROM saga o WHERE o.subject_id = ${reservationId} AND o.subject_type <> 'transaction'))
        AND st.status IN ('done', 'skipped') AND st.name = ANY(${[STATE_STEP, ...ENDING_ACCESS]}::text[])
      ORDER BY st.finished_at DESC`.execute(db);
@@ -79,12 +81,17 @@ export function causesOfState(status: string, steps: readonly StepOfSaga[]): rea
 
 /** Of the end of the access to a property. */
 export function causesOfRevocation(steps: readonly StepOfSaga[]): readonly EntryName[] {
+  const step = stepOfRevocation(steps);
+  return step ? causesOfStep(step.saga_id, step.effect_key) : [];
+}
+
+/** The step that has ended the access to a property, the last one first. */
+export function stepOfRevocation(steps: readonly StepOfSaga[]): StepOfSaga | undefined {
   const [ending, undoing] = ENDING_ACCESS;
-  const step = steps.find(
+  return steps.find(
     ({ name, effect_key }) =>
       (name === ending && effect_key.endsWith('-F')) || (name === undoing && effect_key.endsWith('-C')),
   );
-  return step ? causesOfStep(step.saga_id, step.effect_key) : [];
 }
 
 /** Of each of these sagas the transaction of this stay that it is about: a payout may be for several stays. */

@@ -18,6 +18,7 @@ import {
   causesOfState,
   causesOfStep,
   readChangingSteps,
+  stepOfRevocation,
 } from './timeline-causes.ts';
 import type { EntryName, Place } from './timeline-places.ts';
 import { ruleOf, type TransactionRule, termsByVersion } from './timeline-rules.ts';
@@ -54,7 +55,8 @@ export interface PaymentDetails {
   readonly completedAt: string | null;
 }
 export interface AccessDetails {
-  readonly change: 'GRANTED' | 'REVOKED';
+  /** `REVOKED_BY_HAND`: a person has said so, and no device was asked. */
+  readonly change: 'GRANTED' | 'REVOKED' | 'REVOKED_BY_HAND';
   readonly validFrom: string;
   readonly validUntil: string;
 }
@@ -248,7 +250,7 @@ const accesses: Read = async (db, ids) => {
       : {
           kind: 'access',
           id,
-          details: { change: 'REVOKED', ...period },
+          details: { change: stepOfRevocation(steps)?.isByHand ? 'REVOKED_BY_HAND' : 'REVOKED', ...period },
           causes: [...causesOfRevocation(steps), { kind: 'access', id: `${reservationId}:GRANTED` }],
         },
   );

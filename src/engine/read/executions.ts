@@ -14,7 +14,7 @@ import { openHolds } from '../store/holds.ts';
 import { fitsStuck, STUCK_SAGAS, type StuckFilter } from '../stuck-group.ts';
 import type { ExecutionDetail, ExecutionView, StepView } from '../types.ts';
 import { amendmentViews } from './amendments.ts';
-import { executionView, type Reader, type StepRow, timeline } from './view.ts';
+import { executionView, type Reader, resolutionView, type StepRow, timeline } from './view.ts';
 
 /** The read side of sagas. Nothing here changes or decides anything. */
 
@@ -177,6 +177,7 @@ export async function getExecution(
     steps: timeline(row, steps, reader),
     amendments: await amendmentViews(db, id, reader.stepsOf(row.name, row.definition_ver)),
     amendable: reader.amendableOf?.(row.name, row.definition_ver) ?? [],
+    ifResolved: resolutionView(row, steps, reader.stepsOf),
   };
 }
 

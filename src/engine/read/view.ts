@@ -2,8 +2,9 @@ import type { Selectable } from 'kysely';
 import type { Json, SagaStepTable, SagaTable } from '../../db/schema.ts';
 import { effectKey } from '../../kernel/ids.ts';
 import { holdOf } from '../holds.ts';
+import { resolutionOf, SUPERSEDED_UNDO, superseded } from '../resolution.ts';
 import type { HoldRow } from '../store/holds.ts';
-import type { ExecutionView, PauseView, StepSummary, StepView } from '../types.ts';
+import type { ExecutionView, PauseView, Resolution, StepSummary, StepView } from '../types.ts';
 
 /** An execution and the timeline of its steps, from their rows, as far as a reader may see them. */
 
@@ -159,10 +160,31 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
       row.started_at && row.finished_at ? Math.max(0, row.finished_at.getTime() - row.started_at.getTime()) : null,
     waitsUntil: row.wait_until?.toISOString() ?? null,
     skipped: row.skipped_by === null ? null : { by: row.skipped_by, reason: row.skip_reason },
-    ifSkipped: (row.direction === 'F' ? definition?.skippable : definition?.skippableUndo)?.follows ?? null,
+    ifSkipped:
+      (row.direction === 'F' ? definition?.skippable : definition?.skippableUndo)?.follows ??
+      (row.direction === 'C' && superseded(codeOf(row)) ? SUPERSEDED_UNDO : null),
     readsAgain: row.direction === 'F' && (definition?.readsAgain ?? false),
   };
 }
+
+/** What a resolve would do; null: it is not parked, or this build does not know its definition. */
+export function resolutionView(
+  saga: Pick<SagaRow, 'name' | 'definition_ver' | 'status' | 'current_step'>,
+  rows: readonly StepRow[],
+  stepsOf: StepsOf,
+): Resolution | null {
+  const steps = stepsOf(saga.name, saga.definition_ver);
+  if (saga.status !== 'parked' || !steps) return null;
+  const undos = rows.filter(
+    ({ direction, status }) => direction === 'C' && status !== 'done' && status !== 'skipped',
+  ).length;
+  const direction = undos > 0 ? 'C' : 'F';
+  const row = rows.find((one) => one.step_no === saga.current_step && one.direction === direction);
+  return resolutionOf(steps, { step: saga.current_step, direction, code: row ? codeOf(row) : null, toUndo: undos });
+}
+
+const codeOf = ({ error }: StepRow): string | null =>
+  isObject(error) && typeof error.code === 'string' ? error.code : null;
 
 /** A step that this build does not know may have something to conceal. */
 export function shownOutput(output: Json, definition: StepSummary | undefined): Json {

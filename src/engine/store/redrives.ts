@@ -94,6 +94,20 @@ export async function redrivesDue(db: Db): Promise<readonly string[]> {
   return rows.map(({ id }) => id);
 }
 
+/** Ids of those that are over, with sagas that were tried and are under way still. */
+export async function redrivesToSettle(db: Db): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('redrive_saga as i')
+    .innerJoin('redrive as r', 'r.id', 'i.redrive_id')
+    .select('r.id')
+    .distinct()
+    .where('i.status', '=', literal('RETRIED'))
+    .where('r.ended_at', 'is not', null)
+    .limit(MAX_OPEN)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Takes the next second of a redrive under its row lock; undefined: another process has it, or it is not due. */
 export const takeRedrive = (tx: Tx, id: string): Promise<RedriveRow | undefined> =>
   sql<RedriveRow>`
@@ -107,7 +121,7 @@ export const takeRedrive = (tx: Tx, id: string): Promise<RedriveRow | undefined>
  * Notes of those that were tried what has become of them. One that has failed once more counts as failed, whether it waits for a person
  * again or backs off: who has ordered it wants to hear of an outage that goes on before all are at it.
  */
-export async function settleTried(tx: Tx, { id }: RedriveRow): Promise<void> {
+export async function settleTried(tx: Tx, id: string): Promise<void> {
   const { rows } = await sql<{ readonly no: number; readonly status: 'DONE' | 'FAILED'; readonly code: string | null }>`
     SELECT i.no, coalesce(again.code, s.error_code) AS code,
            CASE WHEN s.status = 'completed' OR s.status = 'resolved'

@@ -164,8 +164,15 @@ export const readClaim = (tx: Tx, due: DueStep) =>
       'lease_until',
       sql<boolean>`coalesce(lease_until > clock_timestamp(), false)`.as('leased'),
       sql<boolean>`error IS NOT NULL`.as('has_failed'),
+      sql<string | null>`error ->> 'code'`.as('error_code'),
     ])
     .executeTakeFirst();
+
+/** It has failed and waits for another attempt, or its worker has died: no attempt is under way. */
+export const backsOff = (claim: Awaited<ReturnType<typeof readClaim>>): boolean =>
+  claim !== undefined &&
+  !claim.leased &&
+  (claim.status === 'running' || (claim.status === 'pending' && claim.has_failed));
 
 /** Attempts that the step has in all, if its row does not say otherwise. */
 export const grantedAttempts = (due: DueStep, claim: { readonly max_attempts: number } | undefined): number =>

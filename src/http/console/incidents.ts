@@ -139,7 +139,14 @@ async function actsOf({ api, session }: Visit, { examples }: Detail): Promise<re
     if (saga === null) return [];
     const step = parkedAt(saga);
     const skips = step === undefined || step.ifSkipped === null ? null : { step: step.name, follows: step.ifSkipped };
-    return [{ sagaId: saga.id, hands: handsOf(api, session.account.role, saga).filter(isOffered), skips }];
+    return [
+      {
+        sagaId: saga.id,
+        hands: handsOf(api, session.account.role, saga).filter(isOffered),
+        skips,
+        ifResolved: saga.ifResolved,
+      },
+    ];
   });
 }
 

@@ -148,12 +148,12 @@ export function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaH
   const stands: Readonly<Record<SagaHand, boolean>> = {
     retry: isParked,
     'retry-now': isOpen && saga.status !== 'parked' && failing && saga.pausedBy === null,
-    skip: isParked && (parkedAt(saga)?.ifSkipped ?? null) !== null,
+    skip: (isParked || (isOpen && failing)) && (parkedAt(saga)?.ifSkipped ?? null) !== null,
     amend: isParked && parkedAt(saga)?.direction === 'forward' && saga.amendable.length > 0,
     resume: saga.pausedBy !== null,
     pause: isOpen && saga.status !== 'parked' && saga.pausedBy === null,
     cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot && isCancellable(saga.name),
-    resolve: isParked,
+    resolve: isParked && saga.ifResolved?.refused === null,
   };
   return HANDS.filter((hand) => stands[hand] && api.may('POST', API_OF[hand]));
 }

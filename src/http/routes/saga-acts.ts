@@ -44,7 +44,7 @@ const skip = createRoute({
   method: 'post',
   path: `${PATH}/skip`,
   tags,
-  summary: 'Let a parked execution go on behind the step at which it stopped',
+  summary: 'Let an execution go on behind the step at which it is parked or backs off',
   request: {
     params: IdParam,
     body: jsonOf(SkipBody, {

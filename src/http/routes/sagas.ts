@@ -76,7 +76,7 @@ const resolve = createRoute({
   request: { params: IdParam, body: jsonOf(ResolveBody, { reason: 'Refunded in the gateway’s console' }) },
   responses: {
     200: answer('Resolved', one(ExecutionWithSteps)),
-    ...bodyRefusals('SAGA_NOT_FOUND', 'SAGA_NOT_PARKED'),
+    ...bodyRefusals('SAGA_NOT_FOUND', 'SAGA_NOT_PARKED', 'INVALID_STATE_TRANSITION'),
   },
 });
 const status = createRoute({

@@ -118,10 +118,24 @@ export const Amendment = z
     reason: z.string().nullable().openapi({ description: 'For those who may read holds' }),
   })
   .openapi('SagaAmendment');
+const Resolution = z
+  .object({
+    refused: z.string().nullable().openapi({
+      description: 'Why it is not resolved where it stands, and which hand is right instead; null: it may be',
+    }),
+    byHand: z
+      .array(z.object({ step: z.string(), follows: z.string() }))
+      .openapi({ description: 'What counts as seen to by a person, and what is to be done by hand' }),
+    runs: z.array(z.string()).openapi({ description: 'The steps that are done in the same act' }),
+  })
+  .openapi('SagaResolution');
 export const ExecutionWithSteps = Execution.extend({
   steps: z.array(Step),
   amendments: z.array(Amendment).openapi({ description: 'What people have changed of its input, oldest first' }),
   amendable: z.array(z.string()).openapi({ description: 'Fields of its input that may be amended while it is parked' }),
+  ifResolved: Resolution.nullable().openapi({
+    description: 'What resolving it does and leaves; null: it is not parked',
+  }),
 }).openapi('SagaExecutionWithSteps');
 
 export const SagaCounts = z.record(z.string(), z.int()).openapi({

@@ -104,7 +104,7 @@ export const TimelineEntry = z
     entry(
       'access',
       z.object({
-        change: z.enum(['GRANTED', 'REVOKED']),
+        change: z.enum(['GRANTED', 'REVOKED', 'REVOKED_BY_HAND']),
         validFrom: z.iso.datetime(),
         validUntil: z.iso.datetime(),
       }),

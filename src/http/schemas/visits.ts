@@ -47,6 +47,9 @@ const visit = {
   property: z.object({ id: Id, readiness: z.string() }),
   amenities: z.object({
     status: z.enum(['NONE', 'ACTIVE', 'REVOKED']),
+    byHand: z.boolean().optional().openapi({
+      description: 'A person has seen to the code, and no device was asked; the step of the saga says who and why',
+    }),
     device: z.string().nullable(),
     validUntil: instant,
   }),

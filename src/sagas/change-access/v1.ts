@@ -5,6 +5,7 @@ import { releaseHeldMessages } from '../../domain/notifications/store/move.ts';
 import type { Ports } from '../../domain/ports.ts';
 import { DEVICES } from '../../domain/ports.ts';
 import { recordAccessEnd } from '../../domain/properties/amenities.ts';
+import { ensureDoorTask } from '../../domain/stay-tasks/door-task.ts';
 import { readAccess } from '../../domain/stays/access.ts';
 import { saga } from '../../engine/definition.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -68,11 +69,17 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
       const isChanged = answer.isThere && (await recordAccessEnd(tx, { ...input, activationKey }));
       return { amenities: isChanged ? 'ACTIVE' : 'REVOKED' };
     },
+    // Perhaps the guest has got a key.
+    ifResolved: {
+      follows:
+        'The device is not asked again for this departure, and here the code ends at the old one: let the guest in another way. The guest is told of the new departure.',
+    },
     skippable: {
       follows:
-        'The device is not asked: set the code of the guest to the new departure by hand. Here it counts as set, and the guest is told so.',
+        'The device is not asked: set the code of the guest to the new departure by hand. Here it counts as set, the guest is told so, and a task has somebody see to it at the door.',
       instead: async ({ tx, input, done: { validateAccess } }) => {
         const isThere = await recordAccessEnd(tx, { ...input, activationKey: validateAccess.activationKey });
+        if (isThere) await ensureDoorTask(tx, { ...input, ...validateAccess, wants: 'DOOR_CODE_UNTIL' });
         return { amenities: isThere ? 'ACTIVE' : 'REVOKED' };
       },
     },
@@ -86,10 +93,11 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
       },
       skippable: {
         follows:
-          'The device is not asked: set the code of the guest back to the old departure by hand. Here it counts as set back.',
+          'The device is not asked: set the code of the guest back to the old departure by hand. Here it counts as set back, and a task has somebody see to it at the door.',
         instead: async ({ tx, input, done }) => {
-          const { activationKey, until } = done.validateAccess;
+          const { activationKey, until, propertyId } = done.validateAccess;
           await recordAccessEnd(tx, { ...input, activationKey, until });
+          await ensureDoorTask(tx, { ...input, propertyId, wants: 'DOOR_CODE_UNTIL' });
           return { outcome: 'by-hand' as const };
         },
       },

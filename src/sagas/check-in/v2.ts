@@ -8,6 +8,7 @@ import { DEVICES } from '../../domain/ports.ts';
 import { recordActivation, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
 import { checkIn as arrive, undoCheckIn } from '../../domain/reservations/store.ts';
+import { ensureDoorTask } from '../../domain/stay-tasks/door-task.ts';
 import { ensureStayTask } from '../../domain/stay-tasks/stay-task.ts';
 import { arriveAtProperty, undoArrival } from '../../domain/stays/arrival.ts';
 import { assertMayCheckIn } from '../../domain/stays/visit.ts';
@@ -90,10 +91,11 @@ export const checkIn = saga('checkIn', CheckIn, {
       },
       skippable: {
         follows:
-          'The device is not asked: take the code of the guest off it by hand, if it has one. Here it counts as taken off, and the check-in is undone.',
+          'The device is not asked: take the code of the guest off it by hand, if it has one. Here it counts as taken off, a task has somebody see to it at the door, and the check-in is undone.',
         instead: async ({ tx, done }) => {
           const { propertyId, reservationId } = done.validateCheckIn;
           await recordDeactivation(tx, reservationId, propertyId);
+          await ensureDoorTask(tx, { reservationId, propertyId, wants: 'DOOR_CODE_OFF' });
           return { outcome: 'by-hand' as const };
         },
       },

@@ -11,6 +11,7 @@ import { DEVICES } from '../../domain/ports.ts';
 import { readDevices, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
 import { checkOut as depart, undoCheckOut } from '../../domain/reservations/store.ts';
+import { ensureDoorTask } from '../../domain/stay-tasks/door-task.ts';
 import { leaveProperty } from '../../domain/stays/departure.ts';
 import { readCheckOutReport, writeCheckOutReport } from '../../domain/stays/report.ts';
 import { assertMayCheckOut } from '../../domain/stays/visit.ts';
@@ -26,6 +27,9 @@ export const CheckOut = z.strictObject({
   /** An open balance is a refusal, whatever the property says. */
   strict: z.boolean().default(false),
 });
+
+/** A person has said so: no device was asked. */
+const BY_HAND = 'REVOKED_BY_HAND';
 
 /** Long enough for a device that restarts; a person is called well before the next guest comes. */
 const DEVICE_RETRY = { attempts: 6, baseMs: 200, maxMs: 2_000 };
@@ -80,11 +84,13 @@ export const checkOut = saga('checkOut', CheckOut, {
       return { amenities: answer.devices === 0 ? 'NONE' : 'REVOKED' };
     },
     skippable: {
-      follows: 'The device is not asked: take the code of the guest off it by hand. Here it counts as taken off.',
+      follows:
+        'The device is not asked: take the code of the guest off it by hand. Here it counts as taken off by hand, and a task has somebody see to it at the door.',
       instead: async ({ tx, done }) => {
         const { reservationId, propertyId } = done.validateCheckOut;
         await recordDeactivation(tx, reservationId, propertyId);
-        return { amenities: 'REVOKED' };
+        await ensureDoorTask(tx, { reservationId, propertyId, wants: 'DOOR_CODE_OFF' });
+        return { amenities: BY_HAND };
       },
     },
     tellsWhenParked: true,
@@ -99,7 +105,10 @@ export const checkOut = saga('checkOut', CheckOut, {
   .tx('generateCheckOutReport', {
     locks: ['state'],
     run: ({ tx, sagaId, subjectId, done }) =>
-      writeCheckOutReport(tx, sagaId, subjectId, done.validateCheckOut.warnings),
+      writeCheckOutReport(tx, sagaId, subjectId, {
+        warnings: done.validateCheckOut.warnings,
+        isRevokedByHand: done.deactivatePropertyAmenities.amenities === BY_HAND,
+      }),
   })
   .statement('sendThankYouNotification', {
     skippable: toldByHand('the guest'),
@@ -110,13 +119,19 @@ export const checkOut = saga('checkOut', CheckOut, {
   .ends(async ({ db, subjectId, done, isLastSkipped }) => {
     const stay = await readVisitOutcome(db, subjectId);
     const { warnings } = done.createPostDepartureCleaningTask;
+    const { amenities } = done.deactivatePropertyAmenities;
     return {
       event: 'RESERVATION_CHECKED_OUT',
       message: 'Guest checked out successfully',
-      data: { ...stay, report: await readCheckOutReport(db, subjectId), warnings },
+      data: {
+        ...stay,
+        ...(amenities === BY_HAND ? { amenities: { ...stay.amenities, byHand: true } } : {}),
+        report: await readCheckOutReport(db, subjectId),
+        warnings,
+      },
       details: {
         warnings,
-        amenities: done.deactivatePropertyAmenities.amenities,
+        amenities,
         reportId: done.generateCheckOutReport.reportId,
         notificationsSent: sentUnlessSkipped(
           countNotifications(thankYouMessages(done.validateCheckOut)),

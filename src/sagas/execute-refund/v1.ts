@@ -18,6 +18,12 @@ export const ExecuteRefund = z.strictObject({ refundId: z.string() });
 const RETRY = { attempts: 50, baseMs: 500, maxMs: 10 * 60_000 };
 const DEADLINE_MS = 3 * 24 * 60 * 60_000;
 
+/** Only the gateway's own record says that the money has gone another way. */
+const OWED = {
+  follows:
+    'Nothing is sent or booked, and nobody can retry it any more. The books say that the refund is owed until the record of the gateway shows that it was made there; one that was made in another way is never booked by itself.',
+} as const;
+
 /**
  * Sends back what a cancellation booked. The debt to the guest stands already: a gateway that refuses for good does not
  * undo it, but calls a person (domain.md 9.5).
@@ -32,6 +38,7 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
   .read('validateRefund', {
     // The refund is owed: what cannot be looked up now waits for a person, and is not dropped.
     onExhausted: 'park',
+    ifResolved: OWED,
     run: ({ db, input }) => readRefund(db, input.refundId),
   })
   .pivot()
@@ -40,6 +47,7 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
     speaksTo: ({ done }) => done.validateRefund.gatewayId,
     retry: RETRY,
     onExhausted: 'park',
+    ifResolved: OWED,
     prepare: ({ tx, input, inDoubt }) => markRefund(tx, input.refundId, inDoubt),
     run: async ({ ports, done: { validateRefund: refund }, key, signal }): Promise<GatewayAnswer> => {
       const { gatewayId, gatewayReference: reference, chargeId, amountMinor, currency } = refund;

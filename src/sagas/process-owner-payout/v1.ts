@@ -46,6 +46,10 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
     speaksTo: () => PAYOUT_BANK,
     retry: RETRY,
     onExhausted: 'park',
+    ifResolved: {
+      follows:
+        'Nothing is sent or booked, and nobody can retry it any more. The books say that the owner is owed this payout, and no other one takes its place: resolve only what was paid in another way.',
+    },
     prepare: ({ tx, sagaId, input, done }) => claimPayouts(tx, sagaId, done.validatePayout, input),
     run: async ({ ports, done, key, prepared, signal }) => {
       const { account, currency } = done.validatePayout;

@@ -6,6 +6,7 @@ import { type ConsolePage, type Content, type Frame, inEnglish, say } from './fr
 import { badge, fact, moment, sagaLink, stayLink } from './parts.ts';
 import { type Question, questionPanel } from './question-panel.ts';
 import { type PausedQueue, resumeQueueForm, whoPaused } from './queue-forms.ts';
+import { notResolved, type ResolutionFacts, resolutionOf } from './resolution.ts';
 import { HANDS, type SagaHand } from './saga-page.ts';
 
 /** Incidents for people: what stands still, and what can be done about it. */
@@ -18,6 +19,8 @@ export interface SagaActs {
   readonly hands: readonly (typeof EXAMPLE_HANDS)[number][];
   /** The step at which it stands, and what follows when it is left out; null: it may not be. */
   readonly skips: { readonly step: string; readonly follows: string } | null;
+  /** What resolving it does; null: it is not parked. */
+  readonly ifResolved: ResolutionFacts | null;
 }
 /** A queue that stands. */
 export interface QueueShown extends PausedQueue {
@@ -184,13 +187,14 @@ function exampleOf(
   tried: ReadonlyMap<string, TriedShown>,
 ): Html {
   const may = acts.find((known) => known.sagaId === sagaId);
+  const refused = may?.ifResolved?.refused;
   return html`<li>${sagaId === undefined ? html`<code>${id}</code>` : sagaLink(frame, sagaId, id)}${
     reservationId === undefined ? '' : html`, ${say(frame, 'stay')} ${stayLink(frame, reservationId)}`
   }${propertyId === undefined ? '' : html`, ${say(frame, 'property')} <code>${propertyId}</code>`}${
     since === undefined ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, since)}`
   }${attempts === undefined ? '' : html`, ${say(frame, 'attempts')}: ${attempts}`}${
     code === undefined ? '' : html`, <code>${code}</code>`
-  }${triedOf(frame, sagaId === undefined ? undefined : tried.get(sagaId))}${may === undefined ? '' : may.hands.map((hand) => sagaForm(frame, at, may, hand))}</li>`;
+  }${triedOf(frame, sagaId === undefined ? undefined : tried.get(sagaId))}${may === undefined ? '' : may.hands.map((hand) => sagaForm(frame, at, may, hand))}${refused === null || refused === undefined || may?.hands.length === 0 ? '' : notResolved(frame, refused)}</li>`;
 }
 
 const triedOf = (frame: Frame, tried: TriedShown | undefined): Html =>
@@ -200,13 +204,18 @@ const queueOf = (frame: Frame, at: string, { name, pausedBy, mayResume }: QueueS
   html`<section class="panel" aria-labelledby="queue"><h2 id="queue">${say(frame, 'queue')}: <code>${name}</code></h2><p>${whoPaused(frame, pausedBy)}</p>
 ${mayResume ? resumeQueueForm(frame, `${at}/resume-queue`, name) : ''}</section>`;
 
-function sagaForm(frame: Frame, at: string, { sagaId, skips }: SagaActs, hand: (typeof EXAMPLE_HANDS)[number]): Html {
+function sagaForm(
+  frame: Frame,
+  at: string,
+  { sagaId, skips, ifResolved }: SagaActs,
+  hand: (typeof EXAMPLE_HANDS)[number],
+): Html {
   const { word, reason, tone } = HANDS[hand];
   return html`<form method="post" action="${at}/${hand}" class="act">${keyField()}<input type="hidden" name="sagaId" value="${sagaId}">${
     hand === 'skip' && skips !== null
       ? html`<input type="hidden" name="step" value="${skips.step}"><p><code>${skips.step}</code>: ${inEnglish(skips.follows)}</p>`
       : ''
-  }
+  }${hand === 'resolve' && ifResolved !== null ? resolutionOf(frame, ifResolved) : ''}
 <label>${say(frame, reason)} <input name="reason" required maxlength="500"></label>
 <button class="${tone}">${say(frame, word)}</button></form>`;
 }

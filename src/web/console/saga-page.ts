@@ -4,6 +4,7 @@ import type { Html } from '../layout.ts';
 import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
 import { badge, duration, fact, moment, sagaLink, stayLink } from './parts.ts';
 import { type Question, questionPanel } from './question-panel.ts';
+import { notResolved, type ResolutionFacts, resolutionOf } from './resolution.ts';
 import { treeOf } from './timeline.ts';
 import type { Word } from './words-en.ts';
 
@@ -61,6 +62,7 @@ export interface SagaFacts {
     readonly reason: string | null;
   }[];
   readonly amendable: readonly string[];
+  readonly ifResolved: ResolutionFacts | null;
   readonly steps: readonly SagaStep[];
 }
 export interface SagaView {
@@ -141,12 +143,13 @@ export const HANDS: Readonly<
 function handsOf(frame: Frame, saga: SagaFacts, hands: readonly SagaHand[]): Html {
   const { id, pausedBy } = saga;
   const parked = parkedAt(saga);
+  const refused = saga.ifResolved?.refused;
   const form = (hand: SagaHand): Html => {
     const { word, reason, tone } = HANDS[hand];
-    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}${hand === 'retry' ? startsOf(frame, saga) : ''}${hand === 'amend' ? saga.amendable.map((field) => html`<label><code>${field}</code> <input name="input.${field}" maxlength="1000"></label>`) : ''}${hand === 'skip' ? html`<input type="hidden" name="step" value="${parked?.name ?? ''}"><p><code>${parked?.name}</code>: ${inEnglish(parked?.ifSkipped ?? '')}</p>` : ''}
+    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}${hand === 'retry' ? startsOf(frame, saga) : ''}${hand === 'amend' ? saga.amendable.map((field) => html`<label><code>${field}</code> <input name="input.${field}" maxlength="1000"></label>`) : ''}${hand === 'skip' ? html`<input type="hidden" name="step" value="${parked?.name ?? ''}"><p><code>${parked?.name}</code>: ${inEnglish(parked?.ifSkipped ?? '')}</p>` : ''}${hand === 'resolve' && saga.ifResolved ? resolutionOf(frame, saga.ifResolved) : ''}
 <label>${say(frame, reason)} <input name="reason" required maxlength="500"></label><button class="${tone}">${say(frame, word)}</button></form>`;
   };
-  return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}</section>`;
+  return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}${refused === null || refused === undefined ? '' : notResolved(frame, refused)}</section>`;
 }
 
 /** The step at which it stands, of its undoing where it is being undone. */

@@ -295,6 +295,7 @@ export const ARABIC_CODES: Readonly<Record<string, string>> = {
   ACTIVE: 'نشط',
   DISABLED: 'متوقف',
   REVOKED: 'ملغى',
+  REVOKED_BY_HAND: 'أُزيل يدوياً',
   CONFIRMED: 'مؤكد',
   CHECKED_IN: 'سُجّل الوصول',
   CHECKED_OUT: 'سُجّلت المغادرة',

@@ -298,6 +298,7 @@ export const ENGLISH_CODES: Readonly<Record<string, string>> = {
   ACTIVE: 'Active',
   DISABLED: 'Switched off',
   REVOKED: 'Revoked',
+  REVOKED_BY_HAND: 'Taken off by hand',
   CONFIRMED: 'Confirmed',
   CHECKED_IN: 'Checked in',
   CHECKED_OUT: 'Checked out',

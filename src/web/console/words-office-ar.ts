@@ -2,6 +2,10 @@ import type { OFFICE_ENGLISH } from './words-office-en.ts';
 
 /** The same in Arabic. */
 export const OFFICE_ARABIC: Readonly<Record<keyof typeof OFFICE_ENGLISH, string>> = {
+  resolveCloses: 'التسوية تغلق العملية نهائياً، ولا ترسل شيئاً إلى أحد. ومن طلبها يُبلَّغ بأنها سُوّيت يدوياً.',
+  resolveByHand: 'ما يلي يُعدّ منجزاً بيد شخص، ولا يُنفَّذ:',
+  resolveRuns: 'ما يلي يُنفَّذ فوراً:',
+  notResolved: 'لا يمكن تسويتها حيث توقفت:',
   takePayment: 'استلام دفعة',
   refunds: 'إعادة مال إلى الضيف',
   seePlan: 'اعرض ما الذي سيحدث',

@@ -1,5 +1,10 @@
 /** What the console says in English about acts with their plan, and about who does which task. */
 export const OFFICE_ENGLISH = {
+  resolveCloses:
+    'Resolving closes it for good, and sends nobody anything. Who asked for it is told that it was settled by hand.',
+  resolveByHand: 'This counts as seen to by a person, and is not done:',
+  resolveRuns: 'This is done at once:',
+  notResolved: 'It cannot be resolved where it stands:',
   takePayment: 'Take a payment',
   refunds: 'Give money back',
   seePlan: 'See what it would do',

@@ -50,6 +50,28 @@ export async function insertTaskOrRepeat(db: Db | Tx, row: KeyedTask): Promise<v
     .execute();
 }
 
+/** The same, for work in the field: it is wanted at its new time then, and somebody is looked for once more. */
+export async function insertTaskOrRenew(tx: Tx, row: KeyedTask): Promise<void> {
+  await tx
+    .insertInto('task')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .column('effect_key')
+        .doUpdateSet((eb) => ({
+          status: 'UNASSIGNED',
+          assignee_id: null,
+          completed_at: null,
+          scheduled_at: eb.ref('excluded.scheduled_at'),
+          ends_at: eb.ref('excluded.ends_at'),
+          next_assign_at: sql<Date>`now()`,
+          version: eb('task.version', '+', 1),
+        }))
+        .where('task.status', 'in', statusLiterals('repeat')),
+    )
+    .execute();
+}
+
 /** The brief's titles; `g` is the stay's guest. The name stays in the task's row and goes into no job, log or step output. */
 export const titleOf = (occurrence: RawBuilder<string>) => sql<string>`CASE ${occurrence}
   WHEN 'PRE_ARRIVAL' THEN 'Pre-arrival cleaning' WHEN 'POST_DEPARTURE' THEN 'Post-departure cleaning'

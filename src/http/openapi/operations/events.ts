@@ -94,7 +94,7 @@ export const EVENTS: OperationTexts = {
   },
   [`POST ${SAGAS}/executions/:id/skip`]: {
     id: 'skipSagaStep',
-    text: 'Lets a `parked` execution go on behind the step at which it stopped, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. While the execution is being undone, the undo at which it stopped is skipped in the same way, if it has an `ifSkipped`, and the undoing goes on. `INVALID_STATE_TRANSITION` for any other step.',
+    text: 'Lets an execution that is `parked`, or whose step backs off, go on behind the step at which it stands, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. While the execution is being undone, the undo at which it stands is skipped in the same way, if it has an `ifSkipped`, and the undoing goes on. `INVALID_STATE_TRANSITION` for any other step, and while a call of it is under way; `SAGA_NOT_PARKED` while it goes on by itself.',
   },
   [`POST ${SAGAS}/executions/:id/amend`]: {
     id: 'amendSaga',
@@ -106,7 +106,7 @@ export const EVENTS: OperationTexts = {
   },
   [`POST ${SAGAS}/executions/:id/resolve`]: {
     id: 'resolveSaga',
-    text: 'Closes a `parked` execution that a person has settled in another way, with the reason, which is kept. Nothing more is done or undone.',
+    text: 'Closes a `parked` execution that a person has settled in another way, with the reason, which is kept, and finishes its state in the same act: steps that a person has seen to count as skipped, and what is still needed here is done, such as the report of a check-out. `ifResolved` of the execution says beforehand what is done and what is left to do by hand. Where something would stay half done it is refused (`INVALID_STATE_TRANSITION`), and the sentence names the right hand. No message is sent.',
   },
   [`GET ${SAGAS}/:name/status`]: {
     id: 'getSagaStatus',
