@@ -44,7 +44,7 @@ export const maintenanceAlert = defineMessage({
        ORDER BY s.updated_at, s.id LIMIT ${MAX_NAMED}::int) one)`,
   },
   // What was mended before it could be told of together needs nobody.
-  stillTrue: ({ template, facts }) => template !== FURTHER || Number(facts.own?.['parkedCount'] ?? 0) > 0,
+  stillTrue: ({ template, facts }) => template !== FURTHER || facts.own?.['parkedCount'] !== 0,
   // Somebody is needed now.
   atAnyHour: true,
   texts: {
