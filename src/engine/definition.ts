@@ -163,6 +163,11 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
   ends(end: (context: StepContext<Input, Before> & EndContext) => Promise<Ending>): SagaDefinition<Input>;
 }
 
+const whenParkedOf = (spec: ErasedSpec): Pick<StepDefinition, 'whenParked' | 'tellsWhenParked'> => ({
+  ...(spec.tellsWhenParked ? { tellsWhenParked: spec.tellsWhenParked } : {}),
+  ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
+});
+
 /** Begins the definition of a saga; steps are added in the order in which they run. */
 export function saga<Schema extends z.ZodType>(
   name: string,
@@ -198,8 +203,7 @@ export function saga<Schema extends z.ZodType>(
       ...handsOf(spec),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.speaksTo ? { speaksTo: spec.speaksTo.bind(spec) } : {}),
-      ...(spec.tellsWhenParked ? { tellsWhenParked: spec.tellsWhenParked } : {}),
-      ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
+      ...whenParkedOf(spec),
     });
     effects = [];
     if (phase === 'pivot' && kind !== 'read' && kind !== 'wait') phase = 'after';

@@ -1,5 +1,10 @@
 /** What the pages say of queues that people pause, of questions to a second person, and of what they may do about an incident. */
 export const ENGLISH_HANDS = {
+  speaksTo: 'Stands at',
+  nextAttempt: 'Next attempt by',
+  notBegun: 'Not begun',
+  runbook: 'Runbook',
+  triedAgain: 'Tried again',
   queuesByHand: 'Pause a queue',
   queuesByHandText:
     'None of the jobs of a paused queue is taken up until somebody resumes it; what has begun ends. To pause sagas, use the pauses above, which outlive an emptied Redis.',
@@ -29,6 +34,11 @@ export const ENGLISH_HANDS = {
 } as const;
 
 export const ARABIC_HANDS: Readonly<Record<keyof typeof ENGLISH_HANDS, string>> = {
+  speaksTo: 'متوقفة عند',
+  nextAttempt: 'المحاولة التالية قبل',
+  notBegun: 'لم تبدأ',
+  runbook: 'دليل التشغيل',
+  triedAgain: 'يعاد تنفيذها',
   queuesByHand: 'إيقاف طابور مؤقتًا',
   queuesByHandText:
     'لا يُؤخذ أي عمل من طابور موقوف حتى يستأنفه أحد؛ وما بدأ ينتهي. لإيقاف العمليات استخدم الإيقاف أعلاه، فهو يبقى حتى لو أُفرغ Redis.',
