@@ -404,6 +404,15 @@ describe('an operator', () => {
     await panel.getByRole('button', { name: 'Preview' }).click();
     await page.getByText('welcome to', { exact: false }).first().waitFor();
     await panel.getByRole('button', { name: 'Save' }).click();
+    const asked = page.getByRole('link', { name: 'Give your second factor' });
+    await asked.or(page.getByText('Saved.')).first().waitFor();
+    if ((await asked.count()) > 0) {
+      await asked.click();
+      await page.waitForURL(/second-factor/);
+      await giveCode();
+      await page.waitForURL(/\/console\/texts\//);
+      await panel.getByRole('button', { name: 'Save' }).click();
+    }
     await page.getByText('Saved.').waitFor();
     await page.goto(message);
     await page.getByRole('button', { name: 'Send again' }).click();

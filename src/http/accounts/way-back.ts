@@ -8,7 +8,7 @@ import { landingOf } from './page-session.ts';
 const COOKIE = 'roomy_back';
 const HOUR_SECONDS = 3_600;
 /** A page of the console with its query, and nothing else: never another site. */
-const PAGE = /^\/console(?:\/[\w.-]{1,100}){1,3}(?:\?[\w.%&=+-]{0,300})?$/;
+const PAGE = /^\/console(?:\/(?:[\w.@-]|%40){1,100}){1,3}(?:\?[\w.%&=+-]{0,300})?$/;
 
 type Deps = Pick<Services, 'isProduction' | 'publicUrl'>;
 const attributes = ({ isProduction = false, publicUrl }: Deps) =>
