@@ -274,9 +274,7 @@ function handsOf({ compensate, ifResolved, skippable }: ErasedSpec) {
 }
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));
 
-function workOf(kind: StepDefinition['kind'], spec: ErasedSpec): Work {
-  return { ...spec, kind } as unknown as Work;
-}
+const workOf = (kind: StepDefinition['kind'], spec: ErasedSpec): Work => ({ ...spec, kind }) as unknown as Work;
 
 function classOf(kind: StepDefinition['kind'], phase: Phase): StepClass {
   // A wait has as little to undo as a read.
