@@ -267,9 +267,9 @@ interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknow
 function handsOf({ compensate, ifResolved, skippable }: ErasedSpec) {
   const skippableUndo = compensate === undefined ? undefined : asSpec(compensate).skippable;
   return {
-    ...(ifResolved ? { ifResolved } : {}),
-    ...(skippable ? { skippable } : {}),
-    ...(skippableUndo ? { skippableUndo } : {}),
+    ...(ifResolved && { ifResolved }),
+    ...(skippable && { skippable }),
+    ...(skippableUndo && { skippableUndo }),
   };
 }
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));
