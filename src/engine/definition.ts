@@ -265,12 +265,8 @@ interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknow
 }
 /** What a person may do with it. */
 function handsOf({ compensate, ifResolved, skippable }: ErasedSpec) {
-  const skippableUndo = compensate === undefined ? undefined : asSpec(compensate).skippable;
-  return {
-    ...(ifResolved ? { ifResolved } : {}),
-    ...(skippable ? { skippable } : {}),
-    ...(skippableUndo ? { skippableUndo } : {}),
-  };
+  const undo = compensate === undefined ? undefined : asSpec(compensate).skippable;
+  return { ...(ifResolved && { ifResolved }), ...(skippable && { skippable }), ...(undo && { skippableUndo: undo }) };
 }
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));
 
