@@ -556,7 +556,7 @@ describe('while an approval is waited for', () => {
     const other = (): Promise<string> =>
       addSaga(db(), { name: 'checkIn', subjectId: id, status: 'parked', errorCode: 'STEP_FAILED' });
     const close = (saga: string): Promise<Answer> =>
-      system.call('POST', `/sagas/executions/${saga}/resolve`, { body: { reason: 'settled' }, sub: 'ops-2' });
+      system.call('POST', `/sagas/executions/${saga}/cancel`, { body: { reason: 'settled' }, sub: 'ops-2' });
     const first = await waitingRefund(id);
     const busy = await other();
     const refused = await decide(first.approvalId, 'APPROVE', FINANCE);
@@ -564,7 +564,8 @@ describe('while an approval is waited for', () => {
     expect(refused.body.details).toEqual({ sagaExecutionId: busy });
     expect((await approvalOf(first.approvalId)).status).toBe('PENDING');
     expect((await sagaOf(first.sagaId)).status).toBe('parked');
-    await close(busy);
+    expect((await close(busy)).status).toBe(200);
+    expect(await restOf(db(), busy)).toBe('compensated');
     expect((await decide(first.approvalId, 'APPROVE', FINANCE)).status).toBe(200);
     expect(await restOf(db(), first.sagaId)).toBe('completed');
 
