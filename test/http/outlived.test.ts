@@ -51,7 +51,11 @@ async function keyThat(end: (path: string, admin: RequestInit) => Promise<unknow
       'content-type': 'application/json',
     },
   };
-  const fields = { name: 'Machine', scopes: ['events:read', 'reservations:read'], expiresAt: inSeconds(3_600) };
+  const fields = {
+    name: 'Machine',
+    scopes: ['events:read', 'reservations:read', 'finance:read'],
+    expiresAt: inSeconds(3_600),
+  };
   const made = await http.app.request(`${API}/api-keys`, { method: 'POST', ...admin, body: JSON.stringify(fields) });
   const { data } = (await made.json()) as { data: { id: string; key: string } };
   const believed = 31;
@@ -67,7 +71,7 @@ const inSeconds = (seconds: number): string => new Date(clock.now().getTime() + 
 
 const HELD: Readonly<Record<string, () => Promise<Held>>> = {
   'a person’s token that ends': () => tokenOf({ role: 'ADMIN' }, 'admin-1'),
-  'a service’s token that ends': () => tokenOf({ scope: 'events:read reservations:read' }, 'crm'),
+  'a service’s token that ends': () => tokenOf({ scope: 'events:read reservations:read finance:read' }, 'crm'),
   'a key that is revoked': () => keyThat(async (path, admin) => http.app.request(path, { ...admin, method: 'DELETE' })),
   'a key that another replaces': () =>
     keyThat(async (path, admin) => {

@@ -58,6 +58,13 @@ const mails: OutgoingMessage[] = [];
 /** What the bank refuses to answer, for the while. */
 const silent = new Set<keyof PaymentGateway>();
 
+/** Else a refund that is tried by itself might be quicker than who has it tried. */
+async function isRefundTriedByHand(): Promise<boolean> {
+  const { rows } = await sql`SELECT FROM audit_log a JOIN saga s ON s.id = a.saga_id
+    WHERE a.event = 'SAGA_RETRIED_NOW' AND s.name = 'executeRefund'`.execute(system.bed.db);
+  return rows.length > 0;
+}
+
 /** A bank of its own that can be told to keep silent. */
 function northernBank(dir: string): ConfiguredProvider {
   const base = sandboxPayments.with({ dir, feeBp: 290, gatewayIds: [] });
@@ -69,7 +76,8 @@ function northernBank(dir: string): ConfiguredProvider {
       const moody = new Proxy(gateway, {
         get: (target, name: keyof PaymentGateway) =>
           silent.has(name)
-            ? async () => {
+            ? async (...request: Parameters<PaymentGateway['refund']>) => {
+                if (name === 'refund' && (await isRefundTriedByHand())) return target.refund(...request);
                 throw new RoomyError('GATEWAY_UNAVAILABLE', { details: { gatewayError: 'NO_ANSWER' } });
               }
             : target[name],
@@ -359,7 +367,6 @@ describe('an operator', () => {
     await openMailAbout('executeRefund.refundAtGateway');
     await page.getByRole('link', { name: sagaId }).click();
     await page.waitForURL(/\/console\/sagas\//);
-    silent.clear();
     await act('Try now', { Why: 'The bank is back' });
     await ended(sagaId, 'completed');
     const { body } = await system.call('GET', `/reservations/${id}`);
