@@ -60,7 +60,7 @@ const silent = new Set<keyof PaymentGateway>();
 
 /** Else a refund that is tried by itself might be quicker than who has it tried. */
 async function isRefundTriedByHand(): Promise<boolean> {
-  const { rows } = await sql`SELECT FROM audit_log a JOIN saga s ON s.id = a.saga_id
+  const { rows } = await sql`SELECT FROM audit_log a JOIN saga s ON s.id = a.stream_id
     WHERE a.event = 'SAGA_RETRIED_NOW' AND s.name = 'executeRefund'`.execute(system.bed.db);
   return rows.length > 0;
 }
