@@ -69,12 +69,13 @@ async function tryOne({ db, orchestrator }: RedriveParts, redrive: RedriveRow, n
         const taken = await takeWaiting(tx, redrive.id, no);
         if (taken === undefined) return null;
         const act = interventionOf(redrive, taken.sagaId);
-        if (taken.act === 'RETRY_NOW') {
+        // It has parked while it waited for its turn: that is retried.
+        if (taken.act === 'RETRY_NOW' && !taken.isParked) {
           const announceNow = await orchestrator.retryNowWithin(tx, act);
           await recordTried(tx, redrive.id, no, { status: 'RETRIED', code: null });
           return announceNow;
         }
-        if (taken.hasMoved) {
+        if (taken.act === 'RETRY' && taken.hasMoved) {
           await recordTried(tx, redrive.id, no, { status: 'SKIPPED', code: null });
           return nothing;
         }

@@ -1,5 +1,8 @@
+import type { HoldScope } from '../db/schema.ts';
 import type { EventView } from '../domain/events/feed.ts';
+import { DEVICES } from '../domain/ports.ts';
 import type { ExecutionDetail, ExecutionView } from '../engine/types.ts';
+import { MONEY_SAGAS } from '../sagas/index.ts';
 import { isCode } from './codes.ts';
 import { type AnyContext, callerOf } from './context.ts';
 import { permits, policyOf } from './policy.ts';
@@ -73,6 +76,13 @@ export function wordsShown(
   return !isOperator(c) || isOfEngine || by === callerOf(c).principal ? words : null;
 }
 
+/** Of what is paused: all of a kind, and none of it money. One saga may be anybody's. */
+export function isOfEngine({ scope, subject }: { readonly scope: HoldScope; readonly subject: string }): boolean {
+  if (scope === 'ALL') return true;
+  if (scope === 'GATEWAY') return subject === DEVICES;
+  return scope !== 'SAGA' && !MONEY_SAGAS.has(subject.split('.')[0] ?? '');
+}
+
 /** An execution with or without its steps. */
 export function executionShown<T extends ExecutionView & Partial<Pick<ExecutionDetail, 'steps' | 'amendments'>>>(
   c: AnyContext,
@@ -85,7 +95,7 @@ export function executionShown<T extends ExecutionView & Partial<Pick<ExecutionD
   }));
   const shown = {
     ...saga,
-    pausedBy: reasonShown(c, saga.pausedBy, saga.pausedBy?.scope !== 'SAGA'),
+    pausedBy: reasonShown(c, saga.pausedBy, saga.pausedBy !== null && isOfEngine(saga.pausedBy)),
     ...(steps && { steps }),
     ...(amendments && { amendments }),
   };

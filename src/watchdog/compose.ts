@@ -69,9 +69,13 @@ const headOf = ({ what, incident }: Told): string => {
   return incident.severity === 'CRITICAL' ? 'Critical' : 'Warning';
 };
 
-/** The sentence of what has happened must not read as if it were so still. */
-export const summaryOf = ({ what, incident }: Told): string =>
-  what === 'CLOSED' ? `this is no longer so: ${incident.summary}` : incident.summary;
+/** The sentence of what has happened must not read as if it were so still; what a person has closed may be. */
+export function summaryOf({ what, incident }: Told): string {
+  if (what !== 'CLOSED') return incident.summary;
+  return incident.closedBy === null
+    ? `this is no longer so: ${incident.summary}`
+    : `closed by ${incident.closedBy}, who sees to it: ${incident.summary}`;
+}
 
 /** Paragraphs of plain text, with empty lines between them; lines of facts as the frame knows them. */
 function paragraphsOf(told: Told, wording: Wording): string {

@@ -66,13 +66,14 @@ export function createTeller(parts: TellerParts): Teller {
     );
     const stays = await staysInBrief(db, [...new Set(reservations)]);
     const sagas = told.flatMap(({ incident }) => incident.examples.flatMap(({ sagaId }) => sagaId ?? []));
-    const tried = await triedSagas(db, sagas, parts.definitions);
+    // What is told besides keeps no notice from going.
+    const tried = await triedSagas(db, sagas, parts.definitions).catch(() => new Map<string, never>());
     const mail = mailOf(told, {
       publicUrl: parts.publicUrl,
       timeZone: parts.timeZone,
       stays,
       tried,
-      parked: await parkedAfter(db, told),
+      parked: await parkedAfter(db, told).catch(() => new Map<string, never>()),
     });
     const outcomes = await send(
       addresses.map((to, n) => ({

@@ -180,11 +180,14 @@ export interface WaitingSaga {
   readonly act: 'RETRY' | 'RETRY_NOW';
   /** It was written since, so that it stands elsewhere or for another reason, if it waits for a person again. */
   readonly hasMoved: boolean;
+  /** It waits for a person now. */
+  readonly isParked: boolean;
 }
 /** A saga that waits, under the lock of its row; undefined: it was tried meanwhile, or the redrive has ended. */
 export async function takeWaiting(tx: Tx, redriveId: string, no: number): Promise<WaitingSaga | undefined> {
   const { rows } = await sql<WaitingSaga>`
-    SELECT i.saga_id AS "sagaId", coalesce(i.act, r.act) AS act, s.updated_at > r.ordered_at AS "hasMoved"
+    SELECT i.saga_id AS "sagaId", coalesce(i.act, r.act) AS act, s.updated_at > r.ordered_at AS "hasMoved",
+           s.status = 'parked' AS "isParked"
       FROM redrive_saga i JOIN redrive r ON r.id = i.redrive_id AND r.ended_at IS NULL JOIN saga s ON s.id = i.saga_id
      WHERE i.redrive_id = ${redriveId} AND i.no = ${no}::int AND i.status = 'WAITING' FOR UPDATE OF i SKIP LOCKED`.execute(
     tx,

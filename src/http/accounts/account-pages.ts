@@ -16,7 +16,7 @@ import { answerForm, formOf, PAGE_ROUTE } from './form.ts';
 import { waysInOf } from './own-session.ts';
 import { assertFromOwnPage, dropSession, lacksSecondFactor, landingOf, sessionOf } from './page-session.ts';
 import { secondFactorPage, takeCode } from './second-factor.ts';
-import { nextPageOf } from './way-back.ts';
+import { forgetWayBack, nextPageOf } from './way-back.ts';
 
 /** The pages of somebody who is signed in, and the tokens that scripts of our pages get for the session. */
 
@@ -88,7 +88,11 @@ function registerEndings(register: Register, services: Services): void {
     }
     const isOver = session === null || (await end(session));
     if (session !== null) services.standing.changed(session.account.principal);
-    if (isOver) dropSession(c, services);
+    if (isOver) {
+      dropSession(c, services);
+      // Whoever comes next on this browser is led to no page of theirs.
+      forgetWayBack(c, services);
+    }
     return c.redirect(isOver ? '/sign-in' : '/account', 303);
   };
   const author = (c: AnyContext, { account }: LiveSession) => ({

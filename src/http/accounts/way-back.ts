@@ -19,6 +19,8 @@ export function keepWayBack(c: AnyContext, deps: Deps, path: string): void {
   if (PAGE.test(path)) setCookie(c, COOKIE, path, { ...attributes(deps), maxAge: HOUR_SECONDS });
 }
 
+export const forgetWayBack = (c: AnyContext, deps: Deps): void => void deleteCookie(c, COOKIE, attributes(deps));
+
 export const hasWayBack = (c: AnyContext): boolean => PAGE.test(getCookie(c, COOKIE) ?? '');
 
 /** The page that comes next, once: where they wanted to go, else where people of their role land. */

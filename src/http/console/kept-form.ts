@@ -35,10 +35,9 @@ export async function keepForm(
   const typed: TypedForm = { action: `${c.get('prefix')}${c.req.path}`, fields: Object.fromEntries(form) };
   const filled = await refilled(answer, typed);
   const sealed = deps.secrets.seal(contextOf(session), JSON.stringify({ page, ...typed }));
-  if (sealed.length <= MAX_SEALED) {
-    const cookie = generateCookie(COOKIE, sealed, { ...attributes(c, deps), maxAge: SECONDS });
-    filled.headers.append('set-cookie', cookie);
-  }
+  // One that is too long takes the place of what was kept before: that would come back instead.
+  const [kept, maxAge] = sealed.length <= MAX_SEALED ? [sealed, SECONDS] : ['', 0];
+  filled.headers.append('set-cookie', generateCookie(COOKIE, kept, { ...attributes(c, deps), maxAge }));
   return filled;
 }
 

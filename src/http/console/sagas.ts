@@ -82,7 +82,7 @@ export function registerSagaPages(register: Register, { db }: Services, console:
           counts: Counts.parse(rest).counts,
           names: SAGA_NAMES,
           filter: Object.fromEntries(SAGA_FILTER.map((name) => [name, filter[name]])) as SagaList['filter'],
-          failures: await failuresOf(api, queryOf(filter)),
+          failures: cursor === undefined ? await failuresOf(api, queryOf(filter)) : null,
           next,
           isFirst: cursor === undefined,
           address: `${frame.prefix}${PATH}${queryOf(filter)}`,

@@ -10,7 +10,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { MONEY_SAGAS, SAGA_NAMES, STEP_NAMES } from '../../sagas/index.ts';
 import { created, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, type Services } from '../context.ts';
-import { isOperator, wordsShown } from '../masks.ts';
+import { isOfEngine, isOperator, wordsShown } from '../masks.ts';
 import { assertMayOperate } from '../operating.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -64,15 +64,13 @@ export function registerHolds(register: Register, services: Services): void {
   const { db, ports } = services;
   register(list, (c) =>
     page(c, services, 'holds', c.req.valid('query'), (filter, at) =>
-      listHolds(db, filter, at).then(async (found) => ({
+      listHolds(db, filter, at).then((found) => ({
         ...found,
-        items: await Promise.all(found.items.map((hold) => holdShown(c, db, hold))),
+        items: found.items.map((hold) => holdShown(c, hold)),
       })),
     ),
   );
-  register(read, async (c) =>
-    foundVersion(c, await holdShown(c, db, holdView(await getHold(db, c.req.valid('param').id)))),
-  );
+  register(read, async (c) => foundVersion(c, holdShown(c, holdView(await getHold(db, c.req.valid('param').id)))));
   register.mutation(pause, (c, once) => {
     const { reason, ...wanted } = c.req.valid('json');
     const subject = subjectOf(wanted, ports.gatewayIds);
@@ -85,7 +83,7 @@ export function registerHolds(register: Register, services: Services): void {
     const act = { ...c.req.valid('json'), id: c.req.valid('param').id };
     return once.change(async (tx) => {
       await assertMayHold(c, tx, await getHold(tx, act.id));
-      return foundVersion(c, await holdShown(c, tx, holdView(await releaseHold(tx, act, authorOf(c)))));
+      return foundVersion(c, holdShown(c, holdView(await releaseHold(tx, act, authorOf(c)))));
     });
   });
 }
@@ -114,13 +112,12 @@ const notOne = (text: string, known?: readonly string[]): RoomyError =>
   });
 
 /** Why, as far as the caller may read what people wrote. */
-async function holdShown(c: AnyContext, db: Db, hold: HoldView) {
+function holdShown(c: AnyContext, hold: HoldView): HoldView {
   if (!isOperator(c)) return hold;
-  const isOfEngine = hold.scope === 'ALL' || (hold.scope !== 'SAGA' && !(await isAboutMoney(db, hold)));
   return {
     ...hold,
-    reason: wordsShown(c, { by: hold.heldBy, words: hold.reason, isOfEngine }),
-    releaseReason: wordsShown(c, { by: hold.releasedBy, words: hold.releaseReason, isOfEngine }),
+    reason: wordsShown(c, { by: hold.heldBy, words: hold.reason, isOfEngine: isOfEngine(hold) }),
+    releaseReason: wordsShown(c, { by: hold.releasedBy, words: hold.releaseReason, isOfEngine: isOfEngine(hold) }),
   };
 }
 

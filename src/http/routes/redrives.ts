@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { Db } from '../../db/client.ts';
 import { getIncident, type IncidentDetail } from '../../domain/incidents/resource.ts';
-import { countGroup, redrivesOf, redriveView } from '../../engine/read/redrives.ts';
+import { countGroup, type RedriveView, redrivesOf, redriveView } from '../../engine/read/redrives.ts';
 import { orderRedrive, stopRedrive } from '../../engine/store/redrives.ts';
 import { groupOf, isOfCircuit, type StuckGroup } from '../../engine/stuck-group.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -53,9 +53,14 @@ const stop = createRoute({
 });
 
 export function registerRedrives(register: Register, { db }: Services): void {
-  register(read, async (c) =>
-    found(c, redrivableShown(c, await redrivable(db, await getIncident(db, c.req.valid('param').id, areaOf(c))))),
-  );
+  register(read, async (c) => {
+    const incident = await getIncident(db, c.req.valid('param').id, areaOf(c));
+    const { group, redrives } = await redrivable(db, incident);
+    return found(c, {
+      group,
+      redrives: redrives.map((redrive) => redriveShown(c, redrive, stuckGroupOf(incident))),
+    });
+  });
   register.mutation(order, (c, once) => {
     const asked = c.req.valid('json');
     const incidentId = c.req.valid('param').id;
@@ -67,7 +72,7 @@ export function registerRedrives(register: Register, { db }: Services): void {
         });
       assertMayOperate(c, isAboutMoney(group));
       const redrive = await orderRedrive(tx, { ...asked, incidentId, group }, authorOf(c));
-      return found(c, await redriveView(tx, redrive));
+      return found(c, redriveShown(c, await redriveView(tx, redrive), group));
     });
   });
   register.mutation(stop, (c, once) => {
@@ -75,20 +80,19 @@ export function registerRedrives(register: Register, { db }: Services): void {
     return once.change(async (tx) => {
       const group = stuckGroupOf(await getIncident(tx, act.incidentId, areaOf(c)));
       if (group) assertMayOperate(c, isAboutMoney(group));
-      return found(c, await redriveView(tx, await stopRedrive(tx, act, authorOf(c))));
+      return found(c, redriveShown(c, await redriveView(tx, await stopRedrive(tx, act, authorOf(c))), group));
     });
   });
 }
 
 /** What people wrote about money is not for operators, unless they wrote it. */
-function redrivableShown(c: AnyContext, { group, redrives }: Awaited<ReturnType<typeof redrivable>>) {
-  const isOfEngine = group === null || group.saga === null || !MONEY_SAGAS.has(group.saga);
-  const shown = redrives.map((redrive) => ({
+function redriveShown(c: AnyContext, redrive: RedriveView, group: StuckGroup | null): RedriveView {
+  const isOfEngine = group === null || !isAboutMoney(group);
+  return {
     ...redrive,
     reason: wordsShown(c, { by: redrive.orderedBy, words: redrive.reason, isOfEngine }),
     endReason: wordsShown(c, { by: redrive.endedBy, words: redrive.endReason, isOfEngine }),
-  }));
-  return { group, redrives: shown };
+  };
 }
 
 /** What there is to try again, and what was ordered so far. */

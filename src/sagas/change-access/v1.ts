@@ -105,7 +105,7 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
     tellsWhenParked: true,
     whenParked: async ({ tx, sagaId, subjectId, code }) => {
       const alert = accessAlertMessage({ sagaName: 'changeAccess', step: 'changeAccessPeriod', code, sagaId });
-      await enqueueFirstOfHour(tx, `access-${subjectId}-${code}`, { sagaId, reservationId: subjectId }, [alert]);
+      await enqueueFirstOfHour(tx, `access-${sagaId}-${code}`, { sagaId, reservationId: subjectId, code }, [alert]);
     },
   })
   .retriable()

@@ -8,7 +8,7 @@ import { DEVICES } from '../../domain/ports.ts';
 import { recordActivation, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
 import { checkIn as arrive, undoCheckIn } from '../../domain/reservations/store.ts';
-import { ensureDoorTask } from '../../domain/stay-tasks/door-task.ts';
+import { endDoorTask, ensureDoorTask } from '../../domain/stay-tasks/door-task.ts';
 import { ensureStayTask } from '../../domain/stay-tasks/stay-task.ts';
 import { arriveAtProperty, undoArrival } from '../../domain/stays/arrival.ts';
 import { assertMayCheckIn } from '../../domain/stays/visit.ts';
@@ -70,11 +70,12 @@ export const checkIn = saga('checkIn', CheckIn, {
       const request = { key, device, propertyId, reservationId, from: actualAt, until };
       return ports.amenities.activate(request, signal);
     },
-    book: async ({ tx, key, done, answer }) => {
+    book: async ({ tx, sagaId, key, done, answer }) => {
       const { device, propertyId, reservationId, actualAt, until } = done.validateCheckIn;
       if (device === null || answer === null) return { amenities: 'NONE', hasCode: false };
       const grant = { reservationId, propertyId, device, activationKey: key, from: actualAt, until };
       await recordActivation(tx, grant, answer);
+      await endDoorTask(tx, sagaId, key, reservationId);
       return { amenities: 'ACTIVE', hasCode: answer.accessCode !== null };
     },
     compensate: {

@@ -96,7 +96,7 @@ export const checkOut = saga('checkOut', CheckOut, {
     tellsWhenParked: true,
     whenParked: async ({ tx, sagaId, subjectId, code }) => {
       const alert = { sagaName: 'checkOut', step: 'deactivatePropertyAmenities', code, sagaId } as const;
-      await enqueueFirstOfHour(tx, `amenities-${code}`, { sagaId, reservationId: subjectId }, [
+      await enqueueFirstOfHour(tx, `amenities-${code}`, { sagaId, reservationId: subjectId, code }, [
         amenitiesAlertMessage(alert),
         furtherAmenitiesAlertMessage(alert),
       ]);

@@ -129,5 +129,5 @@ const liveParts = ({ prefix, path }: Frame, live: Live | undefined): Html =>
 function liveLine(frame: Frame, live: Live | undefined): Html {
   if (live === undefined) return html``;
   const query = new URLSearchParams({ about: live.about, ...(live.of === undefined ? {} : { of: live.of }) });
-  return html`<footer class="live soft"><p id="live" role="status" data-word="${say(frame, 'updatedAt')}" hx-sse:connect="${frame.prefix}/console/live?${query.toString()}" hx-trigger="load, again"></p></footer>`;
+  return html`<footer class="live soft"><p id="live" role="status" data-word="${say(frame, 'updatedAt')}" hx-sse:connect="${frame.prefix}/console/live?${query.toString()}" hx-trigger="again"></p></footer>`;
 }

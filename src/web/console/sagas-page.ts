@@ -36,7 +36,8 @@ export interface SagaList {
   readonly mayOpenStay: boolean;
   readonly mayOpenIncident: boolean;
   /** Of what the filter lets through. */
-  readonly failures: FailuresShown;
+  /** Null beyond the first page. */
+  readonly failures: FailuresShown | null;
 }
 
 const STATES = ['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved'] as const;
@@ -61,7 +62,7 @@ export function sagasPage(frame: Frame, list: SagaList): Content {
 <label>${say(frame, 'from')} <input type="date" name="from" value="${filter.from ?? ''}"></label><label>${say(frame, 'to')} <input type="date" name="to" value="${filter.to ?? ''}"></label>
 <label>${say(frame, 'step')} <input name="step" value="${filter.step ?? ''}" maxlength="64"></label><label>${say(frame, 'errorCode')} <input name="errorCode" value="${filter.errorCode ?? ''}" maxlength="100"></label>
 ${KEPT.map((name) => (filter[name] ? html`<input type="hidden" name="${name}" value="${filter[name]}">` : ''))}<button class="no">${say(frame, 'show')}</button>${KEPT.some((name) => filter[name]) ? html` <a href="${frame.prefix}/console/sagas">${say(frame, 'allOfThem')}</a>` : ''}</form>
-${isFirst ? failuresPanel(frame, list.failures, list) : ''}
+${list.failures === null ? '' : failuresPanel(frame, list.failures, list)}
 ${rows.length === 0 ? html`<p class="empty">${say(frame, 'noSagas')}</p>` : tableOf(frame, list)}${pager(frame, address, next, isFirst)}`,
   };
 }

@@ -129,7 +129,7 @@ function stayOf(frame: Frame, property: string, stay: ShownStay, view: View): Ht
   const { reservationId, status, warnings, guestName, guestCount } = stay;
   const act = actOfDay(stay);
   const who = guestName ?? reservationId;
-  return html`<li class="${warnings.length > 0 ? 'bad' : ''}"><div class="when">${whenOf(frame, stay)}</div>
+  return html`<li id="day-${reservationId}" class="${warnings.length > 0 ? 'bad' : ''}"><div class="when">${whenOf(frame, stay)}</div>
 <div class="about"><strong><bdi>${who}</bdi></strong>${guestCount === null ? '' : html` <span class="soft">${guestCount} ${say(frame, 'guests')}</span>`} ${badge(frame, status)}
 ${warnings.map((warning) => html` <strong class="badge bad">${codeWords(frame, warning)}</strong>`)}
 ${balanceOf(frame, stay)}${tasksOf(frame, stay.tasks, view)}</div>

@@ -107,7 +107,7 @@ export const reopenTask = (tx: Tx, task: { readonly id: string; readonly version
     )
     .execute();
 
-/** Takes back a task that a step has made, by the step's key: a tombstone (domain.md T12). A completed task stays. */
+/** Takes back a task that a step has made, by the step's key: a tombstone (domain.md T12). A completed task stays. Answers whose it was. */
 export const withdrawTaskByKey = (tx: Tx, effectKey: string) =>
   tx
     .updateTable('task')
@@ -119,6 +119,7 @@ export const withdrawTaskByKey = (tx: Tx, effectKey: string) =>
     }))
     .where('effect_key', '=', effectKey)
     .where('status', 'in', statusLiterals('withdraw'))
+    .returning(['id', 'assignee_id'])
     .execute();
 
 /** A task as it was before it was overtaken; times are Postgres's own text, which loses nothing. */

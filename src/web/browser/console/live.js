@@ -48,12 +48,31 @@ htmx.registerExtension('roomy-live', {
     const { ok, headers } = response.raw;
     if (!isListening(element)) return ok;
     if (ok && headers.get('content-type')?.startsWith('text/event-stream') === true) return true;
-    setTimeout(() => htmx.trigger(element, 'again'), AGAIN_MS);
+    setTimeout(listen, AGAIN_MS);
     return false;
   },
-  htmx_before_swap: () => {
+  /**
+   * The server was not there when the page was opened.
+   *
+   * @param {Element} element
+   */
+  htmx_error: (element) => {
+    if (isListening(element)) setTimeout(listen, AGAIN_MS);
+  },
+  /**
+   * A part in which somebody is at work, and that the page has no more, stays until they are done, and all around it.
+   *
+   * @param {Element} _element
+   * @param {{ tasks: readonly { fragment?: DocumentFragment }[] }} detail
+   */
+  htmx_before_swap: (_element, { tasks }) => {
     isHeldBack = false;
     isNews = false;
+    const fresh = tasks.flatMap(({ fragment }) => [...(fragment?.querySelectorAll('#main > *') ?? [])].map(nameOf));
+    if (partsOf(main).some((part) => isInUse(part) && !fresh.includes(nameOf(part)))) {
+      isHeldBack = true;
+      return false;
+    }
     if (main !== null) seen.observe(main, { subtree: true, childList: true, characterData: true });
   },
   htmx_after_swap: () => {
@@ -80,12 +99,32 @@ document.addEventListener('focusout', () => {
   if (isHeldBack && line !== null) setTimeout(() => htmx.trigger(line, 'changed'), 0);
 });
 
+/** Nobody looks at a page that is opened behind another: it begins when somebody does. */
+function listen() {
+  if (line !== null && !document.hidden) htmx.trigger(line, 'again');
+}
+addEventListener('load', listen);
+document.addEventListener('visibilitychange', listen);
+
 /**
- * Whether somebody writes in a part, or has written.
+ * @param {Element | null} parent
+ * @returns {readonly Element[]}
+ */
+const partsOf = (parent) => [...(parent?.children ?? [])];
+/**
+ * What a part is, whatever stands in it.
+ *
+ * @param {Element} part
+ */
+const nameOf = (part) => part.id || part.getAttribute('aria-labelledby') || `${part.tagName}.${part.className}`;
+
+/**
+ * Whether somebody writes in a part, or has written, or is about to press a button of it.
  *
  * @param {Element} part
  */
 function isInUse(part) {
+  if (document.activeElement instanceof HTMLButtonElement && part.contains(document.activeElement)) return true;
   const fields = [...part.querySelectorAll('input, textarea, select')];
   return fields.some((field) => {
     if (field === document.activeElement) return true;
