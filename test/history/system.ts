@@ -78,6 +78,7 @@ export async function openSystem(
     webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
     receivers: unsignedEvents(),
+    queues: { names: ['finance'], states: async () => [{ name: 'finance', isPaused: true }], set: async () => true },
   });
   const call: QuietSystem['call'] = async (method, path, { body, role = 'ADMIN', sub = 'admin-1' } = {}) => {
     const response = await app.request(path.startsWith('/') && !path.startsWith('/api') ? `${API}${path}` : path, {

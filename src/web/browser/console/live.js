@@ -28,6 +28,8 @@ const seen = new MutationObserver(() => {
 const isListening = (element) => element === line;
 
 htmx.registerExtension('roomy-live', {
+  // It hears `again` from now on; a stream that is open stays.
+  htmx_after_process: () => listen(),
   /**
    * Nobody is signed in any more: the next click says so, and not the form to sign in within a page.
    *
@@ -103,7 +105,6 @@ document.addEventListener('focusout', () => {
 function listen() {
   if (line !== null && !document.hidden) htmx.trigger(line, 'again');
 }
-addEventListener('load', listen);
 document.addEventListener('visibilitychange', listen);
 
 /**
