@@ -52,12 +52,12 @@ beforeAll(async () => {
   await system.call('GET', `/nothing-at-${first}`);
   // What a commit made true is counted right behind it: perhaps after the answer.
   lines = await until('all is counted', async () => {
-    // The alert about the parked saga is ordered by the relay.
+    // Who waits for a person at a device is told of by the saga itself.
     await deliverAll(system.bed.db);
     const alert = await system.bed.db
       .selectFrom('notification')
       .select('id')
-      .where('event', '=', 'SYSTEM_ALERT')
+      .where('event', '=', 'MAINTENANCE_ALERT')
       .where('status', '=', 'SENT')
       .executeTakeFirst();
     if (!alert) return undefined;
