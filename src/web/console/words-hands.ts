@@ -74,6 +74,13 @@ export const ENGLISH_HANDS_CODES = {
   GOODWILL: 'A refund as goodwill',
   OWNER_CHARGE: 'A cost for an owner',
   PAYOUT_ACCOUNT: 'A new account of an owner',
+  OPEN: 'Open',
+  CLOSED: 'Over',
+  STOPPED: 'Stopped',
+  NO_SHOW: 'Did not come',
+  REVERSED: 'Reversed',
+  MANUAL_REQUIRED: 'Needs a person',
+  OUT_OF_ORDER: 'Out of order',
 } as const;
 export const ARABIC_HANDS_CODES: Readonly<Record<keyof typeof ENGLISH_HANDS_CODES, string>> = {
   PAYMENT_REVIEW: 'تحصيل يبدو غير معتاد',
@@ -81,4 +88,11 @@ export const ARABIC_HANDS_CODES: Readonly<Record<keyof typeof ENGLISH_HANDS_CODE
   GOODWILL: 'استرداد على سبيل المجاملة',
   OWNER_CHARGE: 'تكلفة على المالك',
   PAYOUT_ACCOUNT: 'حساب جديد لمالك',
+  OPEN: 'مفتوح',
+  CLOSED: 'انتهى',
+  STOPPED: 'متوقف',
+  NO_SHOW: 'لم يحضر',
+  REVERSED: 'معكوس',
+  MANUAL_REQUIRED: 'يحتاج إلى شخص',
+  OUT_OF_ORDER: 'خارج الخدمة',
 };
