@@ -37,7 +37,7 @@ export const planField = html`<input type="hidden" name="plan" value="first">`;
 
 /** A button on the page of a day, for one act that is done at once. `about`: whose stay, for those who hear the page. */
 export const actButton = (frame: Frame, id: string, act: StayAct, about: string, date: string): Html =>
-  html`<form id="${act}-${id}" method="post" action="${actAddress(frame, id, act)}">${keyField()}<input type="hidden" name="date" value="${date}"><button aria-label="${say(frame, ACT_WORDS[act])}: ${about}">${say(frame, ACT_WORDS[act])}</button></form>`;
+  html`<form method="post" action="${actAddress(frame, id, act)}" id="${act}-${id}">${keyField()}<input type="hidden" name="date" value="${date}"><button aria-label="${say(frame, ACT_WORDS[act])}: ${about}">${say(frame, ACT_WORDS[act])}</button></form>`;
 
 /** A button that leads to the plan of an act, which asks for nothing. */
 export const planButton = (frame: Frame, id: string, act: StayAct, about: string): Html =>
