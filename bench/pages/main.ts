@@ -36,7 +36,7 @@ const MAX_P95_MS = 200;
 const WARM_UPS = 5;
 const SESSION_SECONDS = 36_000;
 
-/** What is asked for of a page that is about one thing: SQL that answers its id, or null where nobody has such a page here. */
+/** Of each page with an id in its address: SQL that finds one to open. Null: the bench has none of its kind. */
 const ONE_OF: Readonly<Record<string, string | null>> = {
   'GET /console/stays/:id': `SELECT subject_id AS id FROM saga WHERE subject_type = 'reservation' ORDER BY requested_at DESC LIMIT 1`,
   'GET /console/incidents/:id': null,

@@ -146,13 +146,7 @@ async function isUndoneWithout(
   const other = definition.steps.find(({ no }) => no !== step.no)?.name ?? '';
   await expect(skip(heirs[0], saga.id, other)).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
   await skip(racers[0], saga.id, step.name);
-  await db
-    .updateTable('saga')
-    .set({ next_check_at: new Date(0) })
-    .where('id', '=', saga.id)
-    .where('finished_at', 'is', null)
-    .execute();
-  await Promise.all(heirs.map(({ engine }) => engine.reconciler.tick()));
+  await findAtOnce(db, saga.id, heirs);
   expect(await restOf(db, saga.id), step.name).toBe('compensated');
   await expect(skip(heirs[0], saga.id, step.name)).rejects.toMatchObject({ code: 'SAGA_NOT_PARKED' });
   await drained(db, saga.id);
@@ -176,6 +170,17 @@ async function isUndoneWithout(
   await noteAnswer(db, null, saga.id, answer);
   expect(answer.status).toBe(row.response_status);
   await expectInvariants(db, [saga.id, row.subject_id]);
+}
+
+/** All heirs look at once for what stands still. */
+async function findAtOnce(db: Db, sagaId: string, heirs: readonly TestProcess[]): Promise<void> {
+  await db
+    .updateTable('saga')
+    .set({ next_check_at: new Date(0) })
+    .where('id', '=', sagaId)
+    .where('finished_at', 'is', null)
+    .execute();
+  await Promise.all(heirs.map(({ engine }) => engine.reconciler.tick()));
 }
 
 async function expectAudited(db: Db, sagaId: string, step: StepDefinition): Promise<void> {
@@ -205,13 +210,7 @@ async function isSkipped(
   await skip(lab.racers[0], saga.id, step.name);
   // Behind it nothing is undone, so that neither is what was skipped.
   await expect(cancel(heirs[0], saga.id), step.name).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
-  await db
-    .updateTable('saga')
-    .set({ next_check_at: new Date(0) })
-    .where('id', '=', saga.id)
-    .where('finished_at', 'is', null)
-    .execute();
-  await Promise.all(heirs.map(({ engine }) => engine.reconciler.tick()));
+  await findAtOnce(db, saga.id, heirs);
   expect(await restOf(db, saga.id), step.name).toBe('completed');
   await expect(skip(heirs[0], saga.id, step.name)).rejects.toMatchObject({ code: 'SAGA_NOT_PARKED' });
   await expectSkipped(lab, fixture, heirs[0], saga.id, step);

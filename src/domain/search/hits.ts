@@ -21,7 +21,7 @@ export const SEARCH_KINDS = [
 ] as const;
 export type SearchKind = (typeof SEARCH_KINDS)[number];
 
-/** What was typed, as far as it may be something. */
+/** The readings of the typed text: as an id, a code, a day, or the beginning of a word. */
 export interface Wanted {
   readonly text: string;
   /** It may be an id, a reference, a code or whoever acts: it has no blank. Null: it cannot. */

@@ -7,7 +7,7 @@ const NUMBER = /^\+?[\d\s()./-]+$/;
 /** Fewer digits are the beginning of too many numbers. */
 const MIN_DIGITS = 5;
 
-/** What somebody may mean by what they typed. `zone`: on whose clock a date is a day. */
+/** Reads the typed text in every way that fits it. `zone`: the time zone in which a typed date is a day. */
 export function readWanted(typed: string, zone: string): Wanted {
   const text = typed.trim().replace(/\s+/g, ' ');
   const isDate: boolean = isBareDate(text);

@@ -6,7 +6,7 @@ import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { withdrawTaskByKey } from '../tasks/store/finish.ts';
 import { insertTaskOrRenew } from '../tasks/store/insert.ts';
 
-/** What somebody does at the door by hand, because a device was not asked. */
+/** A task for somebody to set a door code by hand, made when a person has skipped the call of the device. */
 export interface DoorTask {
   readonly reservationId: string;
   readonly propertyId: string;

@@ -43,7 +43,7 @@ export const maintenanceAlert = defineMessage({
         FROM reservation r JOIN property p ON p.id = r.property_id, ${PARKED_ALIKE} AND r.id = s.subject_id
        ORDER BY s.updated_at, s.id LIMIT ${MAX_NAMED}::int) one)`,
   },
-  // What was mended before it could be told of together needs nobody.
+  // The mail about further stops is dropped when all of them were mended before it was due.
   stillTrue: ({ template, facts }) => template !== FURTHER || facts.own?.['parkedCount'] !== 0,
   // Somebody is needed now.
   atAnyHour: true,
