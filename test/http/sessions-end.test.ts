@@ -26,7 +26,12 @@ beforeAll(async () => {
     },
   });
 }, 60_000);
-afterAll(() => http?.stop());
+afterAll(async () => {
+  // What lost a deadlock is run again, and so would be green by itself.
+  const circles = await deadlocks();
+  await http.stop();
+  expect(circles).toBe(0);
+});
 const db = () => http.db;
 const ORIGIN = { requestId: null, ip: null };
 
@@ -149,6 +154,9 @@ const ROLES: Readonly<Record<string, AccountRow['role']>> = {
   'another role of the staff': 'CLEANER',
 };
 
+/** They may begin a session after the end: who somebody is, is proved at the press, or the account was not in use before it. */
+const MAY_FOLLOW = new Set(['an invitation', 'a passkey', 'an identity provider', 'one click in the demo']);
+
 /** How many connections of this database wait for a lock. */
 async function waiting(): Promise<number> {
   const { rows } = await sql<{ n: number }>`SELECT count(*)::int AS n FROM pg_stat_activity
@@ -190,6 +198,18 @@ async function atOnce({ id }: AccountRow, first: Press, second: Press): Promise<
   release();
   await Promise.all([holder, one, two]);
 }
+/** Of this database: a connection tells its own when it ends. */
+async function deadlocks(): Promise<number> {
+  const others = async () => {
+    const { rows } = await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()`.execute(db());
+    return rows.length;
+  };
+  while ((await others()) > 0);
+  const { rows } = await sql<{ deadlocks: number }>`
+    SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()`.execute(db());
+  return rows[0]?.deadlocks ?? Number.NaN;
+}
 const liveOf = async ({ id }: AccountRow): Promise<number> =>
   (await db().selectFrom('session').select('id').where('account_id', '=', id).where('ended_at', 'is', null).execute())
     .length;
@@ -206,16 +226,17 @@ describe('S2, Z12: when all sessions of somebody end', () => {
     }
   }
 
-  // Other ways in prove anew who somebody is, and may begin a session after the end.
-  for (const beginning of ['a link of a mail', 'a hand-over to the operators’ port'])
+  for (const [beginning, begin] of Object.entries(BEGINNINGS)) {
     for (const [end, make] of Object.entries(ENDS)) {
-      it(`by ${end}, just before, none begins by ${beginning}`, async () => {
+      const isOver = !MAY_FOLLOW.has(beginning);
+      it(`by ${end}, just before, ${isOver ? 'none' : 'at most one'} begins by ${beginning}`, async () => {
         const account = await addPerson(db(), ROLES[end] ?? 'OPS');
-        const press = await (BEGINNINGS[beginning] ?? (() => async () => undefined))(account);
+        const press = await begin(account);
         await atOnce(account, await make(account), press);
-        expect(await liveOf(account)).toBe(0);
+        expect(await liveOf(account)).toBeLessThanOrEqual(isOver ? 0 : 1);
       });
     }
+  }
 
   for (const [end, make] of Object.entries(ENDS)) {
     it(`by ${end}, nothing opens any more that was on its way`, async () => {

@@ -57,7 +57,7 @@ export async function getAccount(db: Db | Tx, id: string): Promise<AccountRow> {
 }
 
 /** Locked until the end of the transaction. Throws `NOT_FOUND`. */
-export async function lockAccount(tx: Tx, id: string): Promise<AccountRow> {
+export async function lockAccount(tx: Db | Tx, id: string): Promise<AccountRow> {
   const row = await tx.selectFrom('account').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   if (!row) throw accountNotFound();
   return row;

@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { recordAudit } from '../audit/record.ts';
-import { type AccountRow, findAccountByEmail, insertAccount, isMadeUp } from './accounts.ts';
+import { type AccountRow, findAccountByEmail, insertAccount, isMadeUp, lockAccount } from './accounts.ts';
 import { resetAuthenticator } from './lost-phone.ts';
 import { issueOneTime, withdrawOneTimes } from './one-time.ts';
 
@@ -54,6 +54,7 @@ export const linkForAdmin = (db: Db, request: AdminRequest): Promise<AdminLink> 
 
 async function linkFor(tx: Tx, account: AccountRow, event: string): Promise<AdminLink> {
   const kind = account.status === 'INVITED' ? 'INVITATION' : 'LINK';
+  await lockAccount(tx, account.id);
   await withdrawOneTimes(tx, account.id, [kind]);
   const secret = await issueOneTime(tx, { kind, accountId: account.id, lifetimeSeconds: LIFETIME_SECONDS });
   await recordAudit(tx, {

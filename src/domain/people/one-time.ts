@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { Database, Json } from '../../db/schema.ts';
 import { newSecret } from '../../kernel/ids.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
+import { lockAccount } from './accounts.ts';
 
 /**
  * What counts once and until its end: the link of a mail, an invitation, the state of a sign-in elsewhere. The only statements
@@ -79,8 +80,13 @@ export async function peekOneTime(db: Db | Tx, kind: OneTimeKind, secret: string
   return row ? { accountId: row.account_id, data: row.data } : null;
 }
 
-/** Uses it up. Of any number of callers at once, one gets the answer and the others null. */
+/**
+ * Uses it up. Of any number of callers at once, one gets the answer and the others null. The account is locked first, as by
+ * whoever ends its sessions (`endSessionsOf`): what has ended by then is seen to have ended, and neither waits for the other.
+ */
 export async function consumeOneTime(tx: Db | Tx, kind: OneTimeKind, secret: string): Promise<OneTime | null> {
+  const accountId = (await peekOneTime(tx, kind, secret))?.accountId ?? null;
+  if (accountId !== null) await lockAccount(tx, accountId);
   const row = await tx
     .updateTable('one_time')
     .set({ consumed_at: sql<Date>`now()` })
@@ -92,14 +98,14 @@ export async function consumeOneTime(tx: Db | Tx, kind: OneTimeKind, secret: str
   return row ? { accountId: row.account_id, data: row.data } : null;
 }
 
-/** Ends what is open of these kinds for an account: a newer link, or a deactivation, takes the older ones back. */
+/** Ends what is open of these kinds for an account, which is locked: a newer link, or a deactivation, takes the older ones back. */
 export async function withdrawOneTimes(tx: Tx, accountId: string, kinds: readonly OneTimeKind[]): Promise<void> {
   await tx
     .updateTable('one_time')
     .set({ consumed_at: sql<Date>`now()` })
     .where('account_id', '=', accountId)
     .where('kind', 'in', kinds)
-    .where('consumed_at', 'is', null)
+    .where(isOpen)
     .execute();
 }
 

@@ -1,8 +1,7 @@
 import type { Db, Tx } from '../../db/client.ts';
-import { lockAccount } from '../../domain/people/accounts.ts';
 import { noteSessions } from '../../domain/people/administer.ts';
 import { beginSession } from '../../domain/people/begin-session.ts';
-import { consumeOneTime, type OneTime, peekOneTime } from '../../domain/people/one-time.ts';
+import { consumeOneTime, type OneTime } from '../../domain/people/one-time.ts';
 import { endSession, findSession, findSessionById, type LiveSession } from '../../domain/people/sessions.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { sessionCookie } from '../../kernel/session-cookie.ts';
@@ -31,10 +30,6 @@ export const operatorSessions = (db: Db, clock: Clock, standing: StandingGuard, 
   },
   async take(code: string, origin: Origin) {
     return db.transaction().execute(async (tx) => {
-      // The account first, as whoever ends its sessions does: what has ended by then is seen to have ended.
-      const accountId = (await peekOneTime(tx, 'HAND_OVER', code))?.accountId ?? null;
-      if (accountId === null) return null;
-      await lockAccount(tx, accountId);
       const once = await consumeOneTime(tx, 'HAND_OVER', code);
       const handed = once === null ? null : await handedOver(tx, once);
       if (handed === null) return null;
