@@ -134,12 +134,13 @@ async function moveOn(tx: Tx, newest: number): Promise<void> {
   const from = sql<number>`least(f.next_id, open.first)`;
   // Nobody else changes the row between the two: a statement that locks rows chooses no partitions of events (`inEachPartition`).
   const { rows } = await sql<{ from: number; next: number; left: readonly string[] }>`
+    WITH open AS MATERIALIZED (
+      SELECT (SELECT e.id FROM domain_event e WHERE e.id >= feed.from_id AND ${hasNoPlace} AND NOT ${isNoted} ORDER BY e.id LIMIT 1) AS first
+        FROM event_feed feed)
     SELECT ${from} AS "from", greatest(${newest}::bigint + 1, ${from}) AS next,
            ARRAY(SELECT e.id::text FROM unnest(f.left_ids) AS left_one (id) JOIN domain_event e ON e.id = left_one.id WHERE ${hasNoPlace}
              UNION SELECT e.id::text FROM domain_event e WHERE e.id >= f.from_id AND e.id < ${from} AND ${hasNoPlace}) AS left
-      FROM event_feed f, (SELECT (SELECT e.id FROM domain_event e WHERE e.id >= feed.from_id AND ${hasNoPlace} AND NOT ${isNoted} ORDER BY e.id LIMIT 1) AS first
-              FROM event_feed feed) AS open
-     WHERE ${isSettled}`.execute(tx);
+      FROM event_feed f, open WHERE ${isSettled}`.execute(tx);
   const [place] = rows;
   if (!place) return;
   await sql`

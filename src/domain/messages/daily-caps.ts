@@ -14,24 +14,31 @@ const APART: readonly string[] = MESSAGES.flatMap(({ event, countsApart }) => (c
 const UNCOUNTED: readonly string[] = MESSAGES.flatMap(({ event, isBounded }) => (isBounded ? [event] : []));
 
 /**
- * For each message how many have been sent to its recipient, or are being sent by a worker that took them before. A look at three
- * days of one recipient: what was ordered earlier, such as a reminder, is not counted.
+ * For each message how many have been sent to its recipient, or are being sent by a worker that took them before, `most` at the most:
+ * beyond its cap it does not matter. A look at three days of one recipient: what was ordered earlier, such as a reminder, is not counted.
+ * Messages that were claimed together and count as one kind for one recipient are counted for once.
  */
-export const loadTaken = (db: Db, notificationIds: readonly string[]) =>
-  db
-    .selectFrom('notification as n')
-    .where('n.id', '=', sql<string>`ANY(${notificationIds})`)
-    .select([
-      'n.id',
-      sql<number>`(SELECT count(*)::int FROM notification o
-        WHERE o.recipient_id = n.recipient_id AND o.created_at > now() - interval '3 days'
-          AND o.recipient_type = n.recipient_type AND o.channel = n.channel
-          AND o.event <> ALL(${UNCOUNTED}::text[])
-          AND CASE WHEN n.event = ANY(${APART}::text[]) THEN o.event = n.event ELSE o.event <> ALL(${APART}::text[]) END
-          AND (o.sent_at > now() - interval '24 hours' OR (o.status = 'SENDING'
-            AND o.id <> ALL(${notificationIds}::text[]) AND o.lease_until < n.lease_until)))`.as('count'),
-    ])
-    .execute();
+export async function loadTaken(
+  db: Db,
+  notificationIds: readonly string[],
+  most: number,
+): Promise<readonly { readonly id: string; readonly count: number }[]> {
+  const { rows } = await sql<{ ids: readonly string[]; count: number }>`
+    WITH asked AS MATERIALIZED (
+      SELECT n.recipient_id, n.recipient_type, n.channel, n.lease_until, CASE WHEN n.event = ANY(${APART}::text[]) THEN n.event END AS apart,
+             array_agg(n.id) AS ids
+        FROM notification n WHERE n.id = ANY(${notificationIds}::text[]) GROUP BY 1, 2, 3, 4, 5)
+    SELECT a.ids, taken.count FROM asked a CROSS JOIN LATERAL (SELECT count(*)::int FROM (
+      SELECT FROM notification o
+       WHERE o.recipient_id = a.recipient_id AND o.created_at > now() - interval '3 days'
+         AND o.recipient_type = a.recipient_type AND o.channel = a.channel
+         AND o.event <> ALL(${UNCOUNTED}::text[])
+         AND CASE WHEN a.apart IS NULL THEN o.event <> ALL(${APART}::text[]) ELSE o.event = a.apart END
+         AND (o.sent_at > now() - interval '24 hours' OR (o.status = 'SENDING'
+           AND o.id <> ALL(${notificationIds}::text[]) AND o.lease_until < a.lease_until))
+       LIMIT ${most}::int) o) taken`.execute(db);
+  return rows.flatMap(({ ids, count }) => ids.map((id) => ({ id, count })));
+}
 
 /** A batch's own share of the day: asked once for each message that is about to be sent. */
 export interface Day {

@@ -1,4 +1,5 @@
 import type { Db } from '../../db/client.ts';
+import type { MessageCaps } from '../../kernel/message-caps.ts';
 import { count } from '../../kernel/telemetry/measure.ts';
 import { handBackRows } from '../notifications/store/deliver.ts';
 import { forgetFailures, type RowFailure, recordFailures } from '../sweeps/failures.ts';
@@ -55,12 +56,17 @@ export interface Known {
  * Everything that the delivery of claimed rows needs: facts, conditions, saved texts and, with caps, what recipients have had, in a
  * statement each for the whole batch. A row that spoils a statement is in `failures`, by its id, and in no map.
  */
-export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[], capped: boolean): Promise<Known> {
+export async function loadKnown(
+  db: Db,
+  claimed: readonly ClaimedNotification[],
+  caps: MessageCaps | undefined,
+): Promise<Known> {
   const ids = claimed.map(({ id }) => id);
   const facts = new Map<string, Facts>();
   const conditions = new Map<string, Conditions>();
   const taken = new Map<string, { readonly id: string; readonly count: number }>();
-  const counted = capped ? claimed.filter(({ recipientType }) => recipientType !== 'OPS').map(({ id }) => id) : [];
+  const most = caps === undefined ? 0 : Math.max(...Object.values(caps));
+  const counted = most > 0 ? claimed.filter(({ recipientType }) => recipientType !== 'OPS').map(({ id }) => id) : [];
   const keep = <T extends { readonly id: string }>(into: Map<string, T>, rows: readonly T[]): void => {
     for (const row of rows) into.set(row.id, row);
   };
@@ -71,7 +77,7 @@ export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[],
     ),
     byHalves(ids, async (some) => keep(facts, await loadFacts(db, some))),
     byHalves(ids, async (some) => keep(conditions, await loadConditions(db, some))),
-    byHalves(counted, async (some) => keep(taken, await loadTaken(db, some))),
+    byHalves(counted, async (some) => keep(taken, await loadTaken(db, some, most))),
   ]);
   return { facts, conditions, taken, texts, failures: failures.flat().map(({ item, error }) => ({ id: item, error })) };
 }

@@ -87,7 +87,7 @@ async function deliver(
   verdicts: Map<ClaimedNotification, Verdict>,
 ): Promise<void> {
   const { db } = deps;
-  const known = await loadKnown(db, claimed, deps.caps !== undefined);
+  const known = await loadKnown(db, claimed, deps.caps);
   const day = createDay(deps.caps, known.taken);
   const unread = new Set(known.failures.map(({ id }) => id));
   const failures = [...known.failures];
