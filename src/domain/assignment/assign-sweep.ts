@@ -81,7 +81,7 @@ const takeDue = (tx: Tx, scope: Scope): Promise<readonly DueTask[]> =>
 const selectDue = (ids: Scope['ids']) =>
   compiledOver<Scope, DueTask>(
     (value) => sql`
-    SELECT ${OPEN_TASK}, (date_part('epoch', now()) * 1000)::bigint AS now_ms, ${wasSetAside('assignment', sql`t.id`)} AS was_set_aside
+    SELECT ${OPEN_TASK}, t.version, (date_part('epoch', now()) * 1000)::bigint AS now_ms, ${wasSetAside('assignment', sql`t.id`)} AS was_set_aside
       FROM task t JOIN property p ON p.id = t.property_id
      WHERE ${isToAssign} AND ${ids === null ? sql`true` : sql`t.id = ANY(${value('ids')}::text[])`}
      ORDER BY t.next_assign_at LIMIT ${value('limit')}::int FOR UPDATE OF t SKIP LOCKED`,

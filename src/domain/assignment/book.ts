@@ -4,7 +4,7 @@ import { compiledOver } from '../../db/compiled-once.ts';
 import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { taskAssignedMessage } from '../messages/catalogue/task-assigned.ts';
 import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
-import { assignmentMessages } from '../notifications/store/assigned.ts';
+import { assignmentMessages, firstMessages } from '../notifications/store/assigned.ts';
 import { WITHDRAWN } from '../notifications/store/order.ts';
 import { type AssignmentValues, assignments, type PlannedAssignment } from '../tasks/store/assign.ts';
 import type { Planned } from './plan.ts';
@@ -38,7 +38,9 @@ export async function book(
       message: newId(NOTIFICATION),
     }),
   );
-  const rows = await (notifies ? bookWithMessages : bookSilently)(tx, {
+  const areNew = planned.every(({ task }) => task.version === FIRST_VERSION);
+  const run = notifies ? (areNew ? bookFirst : bookWithMessages) : bookSilently;
+  const rows = await run(tx, {
     items: JSON.stringify(items),
     people: Object.keys(counted),
     counts: JSON.stringify(counted),
@@ -52,13 +54,15 @@ const statement = (messages: RawBuilder<unknown>) =>
   );
 const bookSilently = statement(sql``);
 const { event, template, channel, recipientType } = taskAssignedMessage('');
+const texts = {
+  channel,
+  recipientType,
+  assigned: { event, template },
+  instead: taskAssignedMessage('', { displaces: true }),
+};
 const bookWithMessages = statement(
-  assignmentMessages({
-    withdrawn: WITHDRAWN,
-    channel,
-    recipientType,
-    assigned: { event, template },
-    instead: taskAssignedMessage('', { displaces: true }),
-    moved: taskChangedMessage('', '', new Date(0)),
-  }),
+  assignmentMessages({ ...texts, withdrawn: WITHDRAWN, moved: taskChangedMessage('', '', new Date(0)) }),
 );
+/** A task that was taken from somebody has another version since. */
+const FIRST_VERSION = 1;
+const bookFirst = statement(firstMessages(texts));
