@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { compiledOver } from '../../db/compiled-once.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import { literal } from '../../db/literal.ts';
 import { localMoment } from '../../kernel/local-day.ts';
-import { isNotSetAside } from '../sweeps/failures.ts';
-import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { forgetFailures, isNotSetAside, wasSetAside } from '../sweeps/failures.ts';
+import { type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { book } from './book.ts';
 import { displaceFor, mayDisplace } from './displace.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
@@ -20,7 +21,14 @@ import { settleAround } from './turnovers.ts';
  * given something since a sweep looked gets nothing from it, and those tasks are looked at again.
  */
 export const assignDueTasks = (db: Db, limit: number): Promise<number> =>
-  sweepBatch({ db, sweep: 'assignment', limit, run: (scope) => sweep(db, scope), due: (some) => dueIds(db, some) });
+  sweepBatch({
+    db,
+    sweep: 'assignment',
+    limit,
+    run: (scope) => sweep(db, scope),
+    due: (some) => dueIds(db, some),
+    forgets: true,
+  });
 
 async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
   try {
@@ -34,6 +42,11 @@ async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
       const nowMs = first.now_ms;
       const open = live.filter(({ id }) => !changed.has(id)).map((task) => ({ task, wanted: wantedOf(task, nowMs) }));
       await assign(tx, open);
+      await forgetFailures(
+        tx,
+        'assignment',
+        due.flatMap(({ id, was_set_aside }) => (was_set_aside ? [id] : [])),
+      );
       return due.map(({ id }) => id);
     });
   } catch (error) {
@@ -60,15 +73,21 @@ async function dueIds(db: Db, limit: number): Promise<readonly string[]> {
   return rows.map(({ id }) => id);
 }
 
-type DueTask = OpenTask & { readonly now_ms: number };
+type DueTask = OpenTask & { readonly now_ms: number; readonly was_set_aside: boolean };
 
-async function takeDue(tx: Tx, scope: Scope): Promise<readonly DueTask[]> {
-  const { rows } = await sql<DueTask>`
-    SELECT ${OPEN_TASK}, (extract(epoch FROM now()) * 1000)::bigint AS now_ms FROM task t JOIN property p ON p.id = t.property_id
-     WHERE ${isToAssign} AND ${inScope(scope, sql`t.id`)}
-     ORDER BY t.next_assign_at LIMIT ${scope.limit}::int FOR UPDATE OF t SKIP LOCKED`.execute(tx);
-  return rows;
-}
+const takeDue = (tx: Tx, scope: Scope): Promise<readonly DueTask[]> =>
+  (scope.ids === null ? takeAny : takeThese)(tx, scope);
+
+const selectDue = (ids: Scope['ids']) =>
+  compiledOver<Scope, DueTask>(
+    (value) => sql`
+    SELECT ${OPEN_TASK}, t.version, (date_part('epoch', now()) * 1000)::bigint AS now_ms, ${wasSetAside('assignment', sql`t.id`)} AS was_set_aside
+      FROM task t JOIN property p ON p.id = t.property_id
+     WHERE ${isToAssign} AND ${ids === null ? sql`true` : sql`t.id = ANY(${value('ids')}::text[])`}
+     ORDER BY t.next_assign_at LIMIT ${value('limit')}::int FOR UPDATE OF t SKIP LOCKED`,
+  );
+const takeAny = selectDue(null);
+const takeThese = selectDue([]);
 
 /**
  * Settles the turnovers around cleanings of stays before anybody is given one, so that a turnover which two concurrent acts

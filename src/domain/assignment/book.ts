@@ -1,11 +1,12 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { compiledOver } from '../../db/compiled-once.ts';
 import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { taskAssignedMessage } from '../messages/catalogue/task-assigned.ts';
 import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
-import { assignmentMessages } from '../notifications/store/assigned.ts';
+import { assignmentMessages, firstMessages } from '../notifications/store/assigned.ts';
 import { WITHDRAWN } from '../notifications/store/order.ts';
-import { assignments } from '../tasks/store/assign.ts';
+import { type AssignmentValues, assignments, type PlannedAssignment } from '../tasks/store/assign.ts';
 import type { Planned } from './plan.ts';
 
 /** The statement that carries out a plan, and its messages. */
@@ -23,31 +24,45 @@ export async function book(
 ): Promise<ReadonlySet<string>> {
   if (planned.length === 0) return new Set();
   const counted = Object.fromEntries(planned.map(({ staffId, counted }) => [staffId, counted]));
-  const { event, template, channel, recipientType } = taskAssignedMessage('');
-  const items = planned.map(({ task, staffId, startMs, endMs, wanted, acceptBy, explanation, ...one }) => ({
-    id: task.id,
-    instead: one.displaces ?? false,
-    quiet: one.isInOtherMessage ?? false,
-    who: staffId,
-    from: new Date(startMs).toISOString(),
-    to: new Date(endMs).toISOString(),
-    overdue: wanted.window.isOverdue,
-    replyBy: acceptBy,
-    why: explanation,
-    message: newId(NOTIFICATION),
-  }));
-  const instead = taskAssignedMessage('', { displaces: true });
-  const moved = taskChangedMessage('', '', new Date(0));
-  const messages = assignmentMessages({
-    withdrawn: WITHDRAWN,
-    channel,
-    recipientType,
-    assigned: { event, template },
-    instead,
-    moved,
+  const items = planned.map(
+    ({ task, staffId, startMs, endMs, wanted, acceptBy, explanation, ...one }): PlannedAssignment => ({
+      id: task.id,
+      instead: one.displaces ?? false,
+      quiet: one.isInOtherMessage ?? false,
+      who: staffId,
+      from: new Date(startMs).toISOString(),
+      to: new Date(endMs).toISOString(),
+      overdue: wanted.window.isOverdue,
+      replyBy: acceptBy,
+      why: explanation,
+      message: newId(NOTIFICATION),
+    }),
+  );
+  const areNew = planned.every(({ task }) => task.version === FIRST_VERSION);
+  const run = notifies ? (areNew ? bookFirst : bookWithMessages) : bookSilently;
+  const rows = await run(tx, {
+    items: JSON.stringify(items),
+    people: Object.keys(counted),
+    counts: JSON.stringify(counted),
   });
-  const { rows } = await sql<{ id: string }>`
-    WITH ${assignments(items, counted)}${notifies ? messages : sql``}
-    SELECT id FROM given`.execute(tx);
   return new Set(rows.map(({ id }) => id));
 }
+
+const statement = (messages: RawBuilder<unknown>) =>
+  compiledOver<AssignmentValues, { readonly id: string }>(
+    (value) => sql`WITH ${assignments(value)}${messages} SELECT id FROM given`,
+  );
+const bookSilently = statement(sql``);
+const { event, template, channel, recipientType } = taskAssignedMessage('');
+const texts = {
+  channel,
+  recipientType,
+  assigned: { event, template },
+  instead: taskAssignedMessage('', { displaces: true }),
+};
+const bookWithMessages = statement(
+  assignmentMessages({ ...texts, withdrawn: WITHDRAWN, moved: taskChangedMessage('', '', new Date(0)) }),
+);
+/** A task that was taken from somebody has another version since. */
+const FIRST_VERSION = 1;
+const bookFirst = statement(firstMessages(texts));

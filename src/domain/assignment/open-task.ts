@@ -28,6 +28,8 @@ export interface OpenTask {
   readonly location: GeoPoint | null;
   readonly primary_staff_ids: readonly string[];
   readonly accept_minutes: number | null;
+  /** Where it was read under the lock of its row. */
+  readonly version?: number;
 }
 
 /** Of `task t JOIN property p`. */

@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { compiledOver } from '../../db/compiled-once.ts';
+import { literal } from '../../db/literal.ts';
 import type { GeoPoint, RefusalReason, Shift, StaffRole } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { localMoment } from '../../kernel/local-day.ts';
@@ -67,7 +69,7 @@ type PersonRow = readonly [
   GeoPoint | null,
   readonly string[] | null,
   string | null,
-  number | null,
+  number,
   number | null,
   number | null,
   number,
@@ -79,7 +81,8 @@ interface RosterRow {
   readonly now_ms: number;
   readonly rules: Readonly<Record<string, number | string>>;
   readonly people: readonly PersonRow[] | null;
-  readonly shifts: readonly (readonly Shift[])[] | null;
+  /** Each of the sets; null: always. */
+  readonly shifts: readonly (readonly Shift[] | null)[] | null;
   /** `staffId startMs endMs propertyId`, separated by commas. */
   readonly booked: string | null;
   readonly places: Readonly<Record<string, GeoPoint | null>> | null;
@@ -93,45 +96,69 @@ interface RosterRow {
 /** Not `extract`, whose arithmetic is numeric and ten times as slow. */
 const ms = (column: string) => sql`(date_part('epoch', ${sql.ref(column)}) * 1000)::bigint`;
 
-/** Reads the roster for these tasks and times. */
-export async function readRoster(db: Db | Tx, request: RosterRequest): Promise<Roster> {
-  const { wanted, spans, ownHold = null, exceptTaskId = null } = request;
-  const roles = [...new Set(wanted.flatMap(({ type }) => ROLES[type]))];
-  const propertyIds = [...new Set(wanted.map(({ place }) => place.propertyId))];
-  const regions = [...new Set(wanted.flatMap(({ place }) => place.region ?? []))];
-  const windows = disjoint(spans).map(({ startMs, endMs }) => [iso(startMs), iso(endMs)]);
-  const { rows } = await sql<RosterRow>`
+interface RosterValues {
+  readonly roles: readonly StaffRole[];
+  readonly propertyIds: readonly string[];
+  readonly regions: readonly string[];
+  /** Of the spans, ISO instants. */
+  readonly starts: readonly string[];
+  readonly ends: readonly string[];
+  readonly taskIds: readonly string[];
+  readonly exceptTaskId: string | null;
+  readonly ownHold: string | null;
+}
+
+const selectRoster = compiledOver<RosterValues, RosterRow>(
+  (value) => sql`
     WITH person AS MATERIALIZED (
-      SELECT * FROM staff WHERE active AND role = ANY(${roles}::text[])
-         AND (property_ids IS NULL OR property_ids && ${propertyIds}::text[]) AND (region IS NULL OR region = ANY(${regions}::text[]))),
-    -- Many have the same: each set is written out once.
-    shift_set AS MATERIALIZED (SELECT (row_number() OVER () - 1)::int AS n, shifts FROM (SELECT DISTINCT shifts FROM person WHERE shifts IS NOT NULL) s),
-    span AS MATERIALIZED (SELECT (w ->> 0)::timestamptz AS starts, (w ->> 1)::timestamptz AS ends FROM few_items(${JSON.stringify(windows)}::jsonb) w),
+      -- Many have the same shifts: each set is written out once. Compared as the bytes that they are stored as, not item by item.
+      SELECT id, role, skills, home_location, property_ids, region, shifts, max_minutes_per_day, last_job_at, bookings,
+             dense_rank() OVER (ORDER BY ROW(shifts) USING OPERATOR(pg_catalog.*<)) - 1 AS shift_set FROM staff
+       WHERE active AND role = ANY(${value('roles')}::text[])
+         AND (property_ids IS NULL OR property_ids && ${value('propertyIds')}::text[]) AND (region IS NULL OR region = ANY(${value('regions')}::text[]))),
+    span AS MATERIALIZED (SELECT starts, ends FROM unnest(${value('starts')}::timestamptz[], ${value('ends')}::timestamptz[]) AS s(starts, ends)),
     -- One look into an index for each person and span, whatever the planner thinks of their number.
     booked AS MATERIALIZED (
       SELECT person.id AS assignee_id, o.starts, o.ends, o.property_id FROM person CROSS JOIN span CROSS JOIN LATERAL (
           SELECT t.property_id, coalesce(t.slot_start, t.scheduled_at) AS starts, coalesce(t.slot_end, t.ends_at) AS ends FROM task t
-           WHERE t.assignee_id = person.id AND t.status IN ('ASSIGNED', 'IN_PROGRESS') AND t.id IS DISTINCT FROM ${exceptTaskId}::text
+           WHERE t.assignee_id = person.id AND t.status IN ('ASSIGNED', 'IN_PROGRESS') AND t.id IS DISTINCT FROM ${value('exceptTaskId')}::text
              AND coalesce(t.slot_start, t.scheduled_at) >= span.starts - interval '1 day' AND coalesce(t.slot_start, t.scheduled_at) < span.ends
              AND coalesce(t.slot_end, t.ends_at) > span.starts
           OFFSET 0) o)
     SELECT (date_part('epoch', now()) * 1000)::bigint AS now_ms,
       (SELECT to_json(r) FROM assignment_rule r) AS rules,
-      (SELECT json_agg(json_build_array(p.id, p.role, p.skills, p.home_location, p.property_ids, p.region, s.n, p.max_minutes_per_day,
-          ${ms('p.last_job_at')}, p.bookings) ORDER BY p.id) FROM person p LEFT JOIN shift_set s ON s.shifts = p.shifts) AS people,
-      (SELECT json_agg(s.shifts ORDER BY s.n) FROM shift_set s) AS shifts,
+      (SELECT json_agg(json_build_array(p.id, p.role, p.skills, p.home_location, p.property_ids, p.region, p.shift_set, p.max_minutes_per_day,
+          ${ms('p.last_job_at')}, p.bookings) ORDER BY p.id) FROM person p) AS people,
+      (SELECT json_agg(s.shifts ORDER BY s.shift_set) FROM (SELECT DISTINCT ON (shift_set) shift_set, shifts FROM person ORDER BY shift_set) s) AS shifts,
       (SELECT string_agg(b.assignee_id || ' ' || ${ms('b.starts')} || ' ' || ${ms('b.ends')} || ' ' || b.property_id, ',') FROM booked b) AS booked,
-      (SELECT json_object_agg(p.id, p.location) FROM property p WHERE p.id IN (SELECT DISTINCT property_id FROM booked)) AS places,
+      (SELECT json_object_agg(b.property_id, p.location) FROM (SELECT DISTINCT property_id FROM booked) b
+        CROSS JOIN LATERAL (SELECT location FROM property WHERE id = b.property_id OFFSET 0) p) AS places,
       (SELECT json_agg(json_build_array(h.staff_id, ${ms('h.starts_at')}, ${ms('h.ends_at')}, p.location))
          FROM staff_hold h JOIN property p ON p.id = h.property_id
-        WHERE h.expires_at > now() AND h.id IS DISTINCT FROM ${ownHold}::text AND ${holdCounts}) AS held,
+        WHERE h.expires_at > now() AND h.id IS DISTINCT FROM ${value('ownHold')}::text AND ${holdCounts}) AS held,
       (SELECT json_agg(json_build_array(l.staff_id, ${ms('l.starts_at')}, ${ms('l.ends_at')}))
          FROM span JOIN staff_leave l ON l.starts_at < span.ends AND l.ends_at > span.starts) AS leave,
       (SELECT json_agg(json_build_array(f.task_id, f.staff_id, f.reason, f.times)) FROM task_refusal f
-        WHERE f.task_id = ANY(${wanted.map(({ taskId }) => taskId)}::text[])) AS refused,
+        WHERE f.task_id = ANY(${value('taskIds')}::text[])) AS refused,
       (SELECT json_agg(json_build_array(c.role, c.active, c.n)) FROM (SELECT role, active, count(*) AS n FROM staff GROUP BY 1, 2) c) AS counts,
-      (SELECT CASE WHEN count(*) <= ${MAX_EXPLAINED}::int THEN json_agg(json_build_array(few.id, few.role, few.active)) END
-         FROM (SELECT id, role, active FROM staff LIMIT ${MAX_EXPLAINED + 1}::int) few) AS everybody`.execute(db);
+      CASE WHEN (SELECT count(*) FROM (SELECT FROM staff LIMIT ${literal(MAX_EXPLAINED)} + 1) few) <= ${literal(MAX_EXPLAINED)}
+        THEN (SELECT json_agg(json_build_array(id, role, active)) FROM staff) END AS everybody`,
+);
+
+/** Reads the roster for these tasks and times. */
+export async function readRoster(db: Db | Tx, request: RosterRequest): Promise<Roster> {
+  const { wanted, spans, ownHold = null, exceptTaskId = null } = request;
+  const windows = disjoint(spans);
+  const rows = await selectRoster(db, {
+    roles: [...new Set(wanted.flatMap(({ type }) => ROLES[type]))],
+    propertyIds: [...new Set(wanted.map(({ place }) => place.propertyId))],
+    regions: [...new Set(wanted.flatMap(({ place }) => place.region ?? []))],
+    starts: windows.map(({ startMs }) => iso(startMs)),
+    ends: windows.map(({ endMs }) => iso(endMs)),
+    taskIds: wanted.map(({ taskId }) => taskId),
+    exceptTaskId,
+    ownHold,
+  });
   return rosterOf(required(rows[0], 'the roster'));
 }
 
@@ -140,7 +167,7 @@ export const holdCounts = sql`NOT EXISTS (SELECT FROM task u WHERE u.id = h.used
 
 function rosterOf(row: RosterRow): Roster {
   const bookings = new Map<string, Booking[]>();
-  const shiftSets = (row.shifts ?? []).map(mergedShifts);
+  const shiftSets = (row.shifts ?? []).map((shifts) => ({ shifts: shifts && mergedShifts(shifts) }));
   for (const [staffId, startMs, endMs, location] of [...bookedRows(row), ...(row.held ?? [])]) {
     listOf(bookings, staffId).push({ startMs, endMs, location });
   }
@@ -165,7 +192,7 @@ function rosterOf(row: RosterRow): Roster {
         home,
         propertyIds,
         region,
-        shifts: shiftSet === null ? null : required(shiftSets[shiftSet], 'a set of shifts'),
+        shifts: required(shiftSets[shiftSet], 'a set of shifts').shifts,
         capMinutes,
         lastJobMs,
         counted,

@@ -25,14 +25,17 @@ export interface BatchSweep {
   readonly run: (scope: Scope) => Promise<readonly string[]>;
   /** Which rows are due. Asked after a throw only; it computes nothing that a row could make fail. */
   readonly due: (limit: number) => Promise<readonly string[]>;
+  /** `run` itself forgets the failures of what it has done, in its own transaction. */
+  readonly forgets?: boolean;
 }
 
 /** Answers how many rows were looked at. Throws when the database is away or the statement itself is wrong. */
-export async function sweepBatch({ db, sweep, limit, run, due }: BatchSweep): Promise<number> {
+export async function sweepBatch({ db, sweep, limit, run, due, forgets = false }: BatchSweep): Promise<number> {
+  const forget = (ids: readonly string[]) => forgetFailures(db, sweep, forgets ? [] : ids);
   const once = (scope: Scope) => retryContention(() => run(scope));
   try {
     const done = await once({ limit, ids: null });
-    await forgetFailures(db, sweep, done);
+    await forget(done);
     return done.length;
   } catch (error) {
     if (blameOf(error) === 'nobody') throw error;
@@ -42,7 +45,7 @@ export async function sweepBatch({ db, sweep, limit, run, due }: BatchSweep): Pr
   const failures = await byHalves(ids, async (some) => {
     done.push(...(await once({ limit, ids: some })));
   });
-  await forgetFailures(db, sweep, done);
+  await forget(done);
   await recordFailures(
     db,
     sweep,

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../../db/client.ts';
 import { batchLimit } from '../../../db/literal.ts';
 import type { TaskType } from '../../../db/schema.ts';
@@ -23,22 +23,29 @@ export interface PlannedAssignment {
   /** The id that a message about it is to have. */
   readonly message: string;
 }
+export interface AssignmentValues {
+  /** JSON of `PlannedAssignment`s. */
+  readonly items: string;
+  /** The ids of those who get them. */
+  readonly people: readonly string[];
+  /** JSON: by person, how many bookings the plan was made with. */
+  readonly counts: string;
+}
 
 /**
  * The common table expressions that make a plan true; `given` has the rows that were assigned: `id, version,
- * reservation_id, who, message, instead, quiet`. `counts`: by person, how many bookings the plan was made with; who has
- * another number by now gets nothing. People are locked in the order of their ids, before their tasks. The tasks are found by
+ * reservation_id, who, message, instead, quiet`. Who has another number of bookings
+ * than the plan was made with gets nothing. People are locked in the order of their ids, before their tasks. The tasks are found by
  * their keys: `IS TRUE` keeps the index of all unassigned tasks out of it, which would be read once for each item.
  */
 export const assignments = (
-  items: readonly PlannedAssignment[],
-  counts: Readonly<Record<string, number>>,
+  value: (key: keyof AssignmentValues) => RawBuilder<unknown>,
 ) => sql`item AS (SELECT i ->> 'id' AS id, i ->> 'who' AS who, (i ->> 'from')::timestamptz AS starts, (i ->> 'to')::timestamptz AS ends,
         (i ->> 'overdue')::boolean AS overdue, (i ->> 'instead')::boolean AS instead, (i ->> 'quiet')::boolean AS quiet, (i ->> 'replyBy')::timestamptz AS reply_by, i -> 'why' AS why, i ->> 'message' AS message
-      FROM few_items(${JSON.stringify(items)}::jsonb) AS i),
+      FROM few_items(${value('items')}::jsonb) AS i),
     mine AS MATERIALIZED (
-      SELECT s.id FROM staff s WHERE s.id = ANY(${Object.keys(counts)}::text[]) AND s.active
-         AND s.bookings = (${JSON.stringify(counts)}::jsonb ->> s.id)::int
+      SELECT s.id FROM staff s WHERE s.id = ANY(${value('people')}::text[]) AND s.active
+         AND s.bookings = (${value('counts')}::jsonb ->> s.id)::int
        ORDER BY s.id FOR NO KEY UPDATE),
     given AS (
       UPDATE task t SET status = 'ASSIGNED', assignee_id = item.who, assign_attempts = t.assign_attempts + 1, version = t.version + 1,
