@@ -247,7 +247,7 @@ CREATE TABLE dev_mail (
   CONSTRAINT dev_mail_framed CHECK ((frame IS NULL) = (locale IS NULL))
 ) PARTITION BY RANGE (id);
 
-CREATE TABLE dev_mail_first (
+CREATE UNLOGGED TABLE dev_mail_first (
   id bigint CONSTRAINT dev_mail_id_not_null NOT NULL,
   message_id text CONSTRAINT dev_mail_message_id_not_null NOT NULL,
   channel text CONSTRAINT dev_mail_channel_not_null NOT NULL,
@@ -262,7 +262,7 @@ CREATE TABLE dev_mail_first (
   CONSTRAINT dev_mail_framed CHECK ((frame IS NULL) = (locale IS NULL))
 );
 
-CREATE TABLE dev_mail_from_2000000 (
+CREATE UNLOGGED TABLE dev_mail_from_2000000 (
   id bigint CONSTRAINT dev_mail_id_not_null NOT NULL,
   message_id text CONSTRAINT dev_mail_message_id_not_null NOT NULL,
   channel text CONSTRAINT dev_mail_channel_not_null NOT NULL,
@@ -277,7 +277,7 @@ CREATE TABLE dev_mail_from_2000000 (
   CONSTRAINT dev_mail_framed CHECK ((frame IS NULL) = (locale IS NULL))
 );
 
-CREATE TABLE dev_mail_open (
+CREATE UNLOGGED TABLE dev_mail_open (
   id bigint CONSTRAINT dev_mail_id_not_null NOT NULL,
   message_id text CONSTRAINT dev_mail_message_id_not_null NOT NULL,
   channel text CONSTRAINT dev_mail_channel_not_null NOT NULL,
@@ -348,7 +348,7 @@ CREATE TABLE domain_event (
   CONSTRAINT domain_event_pkey PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX domain_event_by_age ON domain_event USING brin (at) WITH (pages_per_range='16', autosummarize='on');
-CREATE INDEX domain_event_by_reservation ON domain_event (reservation_id, id) WHERE reservation_id IS NOT NULL;
+CREATE INDEX domain_event_by_reservation ON domain_event (reservation_id) WHERE reservation_id IS NOT NULL;
 
 CREATE TABLE domain_event_first (
   id bigint CONSTRAINT domain_event_id_not_null NOT NULL,
@@ -362,7 +362,7 @@ CREATE TABLE domain_event_first (
 );
 CREATE INDEX domain_event_first_at_idx ON domain_event_first USING brin (at) WITH (pages_per_range='16',
     autosummarize='on');
-CREATE INDEX domain_event_first_by_reservation ON domain_event_first (reservation_id, id)
+CREATE INDEX domain_event_first_reservation_id_idx ON domain_event_first (reservation_id)
     WHERE reservation_id IS NOT NULL;
 
 CREATE TABLE domain_event_from_2000000 (
@@ -391,7 +391,7 @@ CREATE TABLE domain_event_from_2000000 (
 );
 CREATE INDEX domain_event_from_2000000_at_idx ON domain_event_from_2000000 USING brin (at) WITH (pages_per_range='16',
     autosummarize='on');
-CREATE INDEX domain_event_from_2000000_reservation_id_id_idx ON domain_event_from_2000000 (reservation_id, id)
+CREATE INDEX domain_event_from_2000000_reservation_id_idx ON domain_event_from_2000000 (reservation_id)
     WHERE reservation_id IS NOT NULL;
 
 CREATE TABLE domain_event_open (
@@ -420,8 +420,7 @@ CREATE TABLE domain_event_open (
 );
 CREATE INDEX domain_event_open_at_idx ON domain_event_open USING brin (at) WITH (pages_per_range='16',
     autosummarize='on');
-CREATE INDEX domain_event_open_reservation_id_id_idx ON domain_event_open (reservation_id, id)
-    WHERE reservation_id IS NOT NULL;
+CREATE INDEX domain_event_open_reservation_id_idx ON domain_event_open (reservation_id) WHERE reservation_id IS NOT NULL;
 
 CREATE TABLE event_feed (
   only_row boolean NOT NULL DEFAULT true,
@@ -860,7 +859,7 @@ CREATE INDEX notification_by_event ON notification (event, created_at);
 CREATE INDEX notification_by_reservation ON notification (reservation_id);
 CREATE INDEX notification_by_saga ON notification (saga_id) WHERE saga_id IS NOT NULL AND reservation_id IS NULL;
 CREATE INDEX notification_by_sms ON notification (sms_id) WHERE sms_id IS NOT NULL;
-CREATE INDEX notification_by_task ON notification (task_id) WHERE task_id IS NOT NULL;
+CREATE INDEX notification_by_task ON notification (task_id) WHERE task_id IS NOT NULL AND reservation_id IS NULL;
 CREATE INDEX notification_in_digest ON notification (digest_id) WHERE digest_id IS NOT NULL;
 CREATE INDEX notification_not_sent ON notification (rare_status, created_at, id) WHERE rare_status IS NOT NULL;
 CREATE INDEX notification_of_property ON notification (property_id, created_at) WHERE property_id IS NOT NULL;
@@ -1355,7 +1354,7 @@ END) STORED,
   CONSTRAINT saga_subject_type_check CHECK (subject_type = ANY (ARRAY['reservation', 'transaction', 'amenity_grant'])),
   CONSTRAINT saga_total_steps_check CHECK (total_steps >= 2 AND total_steps <= 32),
   CONSTRAINT saga_traceparent_check CHECK (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
-) WITH (fillfactor=70);
+) WITH (fillfactor=40);
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
@@ -1863,7 +1862,7 @@ CREATE TABLE task (
   CONSTRAINT unapproved_is_nobodys CHECK (approval IS DISTINCT FROM 'PENDING' OR assignee_id IS NULL),
   CONSTRAINT no_double_shift EXCLUDE USING gist (assignee_id WITH =, tstzrange(COALESCE(slot_start, scheduled_at),
     COALESCE(slot_end, ends_at), '[)') WITH &&) WHERE (status = ANY (ARRAY['ASSIGNED', 'IN_PROGRESS']))
-) WITH (fillfactor=40);
+) WITH (fillfactor=30);
 CREATE INDEX emergency_waiting ON task (created_at) WHERE type = 'EMERGENCY' AND (status = ANY (ARRAY['UNASSIGNED',
     'ASSIGNED']));
 CREATE UNIQUE INDEX one_live_task ON task (reservation_id, type, occurrence) WHERE status <> 'CANCELLED';
@@ -2686,9 +2685,10 @@ CREATE FUNCTION make_like(name text, model text)
  LANGUAGE plpgsql
 AS $function$
 DECLARE
+  persistence text := (SELECT CASE relpersistence WHEN 'u' THEN 'UNLOGGED' ELSE '' END FROM pg_class WHERE oid = model::regclass);
   definition text;
 BEGIN
-  EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL EXCLUDING IDENTITY)', name, model);
+  EXECUTE format('CREATE %s TABLE %I (LIKE %I INCLUDING ALL EXCLUDING IDENTITY)', persistence, name, model);
   FOR definition IN
     SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = model::regclass AND NOT tgisinternal AND tgtype & 1 = 0
   LOOP

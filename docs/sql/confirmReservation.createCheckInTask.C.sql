@@ -43,7 +43,7 @@ WITH
         WHEN following.no IS NULL THEN (due."end" ->> 'response_status')::int
       END,
       response_body = CASE
-        WHEN following.no IS NULL THEN convert_to(due."end" ->> 'response_body', 'UTF8')
+        WHEN following.no IS NULL THEN decode(due."end" ->> 'response_body', 'base64')
       END
     FROM
       due

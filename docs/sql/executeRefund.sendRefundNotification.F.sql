@@ -36,7 +36,7 @@ WITH
       status = 'completed',
       finished_at = clock_timestamp(),
       response_status = (due."end" ->> 'response_status')::int,
-      response_body = convert_to(due."end" ->> 'response_body', 'UTF8')
+      response_body = decode(due."end" ->> 'response_body', 'base64')
     FROM
       due
     WHERE

@@ -2,6 +2,7 @@ import type { Direction, Json } from '../db/schema.ts';
 import type { AuditNote } from '../domain/audit/record.ts';
 import { CATALOGUE, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../kernel/errors.ts';
 import { executionPath } from '../kernel/links.ts';
+import { packed } from '../kernel/packed.ts';
 import { auditNote } from './audit-note.ts';
 import type { Ending, SagaDefinition } from './definition.ts';
 import type { SagaState } from './state.ts';
@@ -41,15 +42,18 @@ export function recordError(error: unknown, step: StepDefinition): RecordedError
 /** The final answer of a saga and the audit row that closes it. */
 export interface PreparedEnd {
   readonly response_status: number;
+  /** Base64 of what is kept of it (`packed`). */
   readonly response_body: string;
   readonly audit: AuditNote;
 }
+
+const kept = (answer: object): string => packed(JSON.stringify(answer)).toString('base64');
 
 /** Answer and audit note of a saga whose steps have all succeeded; status 200. */
 export function completedEnd(state: SagaState, ending: Ending, definition: SagaDefinition): PreparedEnd {
   return {
     response_status: 200,
-    response_body: JSON.stringify({ success: true, data: ending.data, message: ending.message }),
+    response_body: kept({ success: true, data: ending.data, message: ending.message }),
     audit: auditNote(state, ending.event, {
       outcome: 'completed',
       details: { stepsCompleted: definition.steps.length, ...ending.details },
@@ -61,7 +65,7 @@ export function completedEnd(state: SagaState, ending: Ending, definition: SagaD
 export function compensatedEnd(state: SagaState, error: RecordedError): PreparedEnd {
   return {
     response_status: CATALOGUE[error.code].status,
-    response_body: JSON.stringify({
+    response_body: kept({
       success: false,
       error: error.text,
       code: error.code,

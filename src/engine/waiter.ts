@@ -4,6 +4,7 @@ import type { Db } from '../db/client.ts';
 import { compiledOnce } from '../db/compiled-once.ts';
 import type { Logger } from '../kernel/log.ts';
 import { logFailure } from '../kernel/outages.ts';
+import { unpacked } from '../kernel/packed.ts';
 import { ENDED_CHANNEL } from './store/ended.ts';
 import type { SagaAnswer } from './types.ts';
 
@@ -108,7 +109,7 @@ async function readAnswers(
     // A person's retry may have ended it meanwhile; then its end is the answer.
     const status = row.status === 'parked' ? 202 : row.response_status;
     const body = row.status === 'parked' ? row.parked_body : row.response_body;
-    return status === null || body === null ? [] : [{ id: row.id, answer: { status, body } }];
+    return status === null || body === null ? [] : [{ id: row.id, answer: { status, body: unpacked(body) } }];
   });
 }
 

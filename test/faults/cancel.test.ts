@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StepDefinition } from '../../src/engine/step.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
+import { unpacked } from '../../src/kernel/packed.ts';
 import { DEFINITIONS } from '../../src/sagas/index.ts';
 import { type TestProcess, until } from '../setup/engine.ts';
 import { fixtureOf } from './every-saga.ts';
@@ -109,7 +110,7 @@ async function expectAnswer({ bed }: Lab, sagaId: string, step: StepDefinition):
       .executeTakeFirst(),
   );
   expect(row.response_status).toBe(409);
-  expect(JSON.parse(String(row.response_body))).toMatchObject({
+  expect(JSON.parse(String(unpacked(row.response_body ?? Buffer.alloc(0))))).toMatchObject({
     success: false,
     code: 'SAGA_CANCELLED',
     details: { reason: REASON, cancelledBy: 'olivia' },

@@ -75,6 +75,16 @@ describe('the mailbox of development', () => {
     expect(await frames()).toHaveLength(1);
   });
 
+  it('is not in the log of the server, nor will its next partitions be', async () => {
+    await sql`SELECT make_like('dev_mail_next', 'dev_mail_open')`.execute(db);
+    const { rows } = await sql<{ name: string; persistence: string }>`
+      SELECT relname AS name, relpersistence AS persistence FROM pg_class WHERE relkind = 'r' AND relname LIKE 'dev_mail%'
+       ORDER BY relname`.execute(db);
+    expect(rows.map(({ name }) => name)).toContain('dev_mail_next');
+    expect(rows.filter(({ persistence }) => persistence !== 'u')).toEqual([]);
+    await sql`DROP TABLE dev_mail_next`.execute(db);
+  });
+
   it('shows a mail of before, which is whole', async () => {
     const whole = { message_id: '<old@roomy>', channel: 'EMAIL' as const, recipient: 'a@example.com', subject: 'Old' };
     await db

@@ -5,6 +5,7 @@ import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { FailpointName } from '../../src/engine/failpoint.ts';
 import { createReconciliation } from '../../src/engine/reconcile.ts';
 import { createStateLoader } from '../../src/engine/store/load.ts';
+import { unpacked } from '../../src/kernel/packed.ts';
 import { settleJobId, stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../../src/queues/names.ts';
 import { type Cuttable, cuttable } from '../faults/cuttable.ts';
@@ -325,7 +326,10 @@ describe('the reconciler', () => {
     expect(await restOf(bed.db, sagaId)).toBe('compensated');
     const { response_status, response_body, subject_id } = await rowOf(sagaId);
     expect(response_status).toBe(503);
-    expect(JSON.parse(String(response_body))).toMatchObject({ code: 'SAGA_DEADLINE', compensated: true });
+    expect(JSON.parse(String(unpacked(response_body ?? Buffer.alloc(0))))).toMatchObject({
+      code: 'SAGA_DEADLINE',
+      compensated: true,
+    });
     await errand.compensated(bed.db, ranOf(runErrand, sagaId, subject_id));
     await expectSound(sagaId);
   });

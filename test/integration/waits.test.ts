@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { getExecution } from '../../src/engine/read/executions.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
+import { unpacked } from '../../src/kernel/packed.ts';
 import { expectInvariants } from '../faults/invariants.ts';
 import { ranOf } from '../faults/verify.ts';
 import { arrival, letWaitPass, signal } from '../faults/waits.ts';
@@ -109,7 +110,7 @@ it('is undone when the time of a wait is up that may fail', async () => {
   expect(await restOf(bed.db, sagaId)).toBe('compensated');
   const { response_status, response_body, subject_id } = await rowOf(sagaId);
   expect(response_status).toBe(409);
-  const answer: unknown = JSON.parse(String(response_body));
+  const answer: unknown = JSON.parse(String(unpacked(response_body ?? Buffer.alloc(0))));
   expect(answer).toMatchObject({ code: 'WAIT_TIMED_OUT', failedStep: 'approval', compensated: true });
   await patient.compensated(bed.db, ranOf(patientErrand, sagaId, subject_id));
   expect(await refusal(signal(process, sagaId, 'approval'))).toEqual([409, 'SAGA_NOT_WAITING']);
@@ -123,7 +124,8 @@ it('goes on without a signal when the time of a wait is up that may not fail', a
   await letWaitPass(bed.db, sagaId);
   await reconcileUntil(process, sagaId, ({ status }) => status !== 'running');
   await expectCompleted(sagaId);
-  expect(JSON.parse(String((await rowOf(sagaId)).response_body))).toMatchObject({ data: { receipt: null } });
+  const { response_body } = await rowOf(sagaId);
+  expect(JSON.parse(String(unpacked(response_body ?? Buffer.alloc(0))))).toMatchObject({ data: { receipt: null } });
   expect(await refusal(signal(process, sagaId, 'receipt'))).toEqual([409, 'SAGA_NOT_WAITING']);
 });
 

@@ -205,7 +205,7 @@ function forward(
   const last = step.no === totalSteps;
   const advance = last
     ? sql`status = 'completed', finished_at = clock_timestamp(), response_status = (due."end" ->> 'response_status')::int,
-        response_body = convert_to(due."end" ->> 'response_body', 'UTF8')`
+        response_body = decode(due."end" ->> 'response_body', 'base64')`
     : sql`status = 'running', current_step = ${step.no + 1}::int, redispatches = 0${released(releases)}`;
   const from = step.no === 1 ? sql`('pending', 'running')` : sql`('running')`;
   const audit = last
@@ -235,7 +235,7 @@ function backward(step: StepDefinition, parts: EffectParts): RawBuilder<FusedRow
         status = CASE WHEN following.no IS NULL THEN 'compensated' ELSE 'compensating' END,
         finished_at = CASE WHEN following.no IS NULL THEN clock_timestamp() END,
         response_status = CASE WHEN following.no IS NULL THEN (due."end" ->> 'response_status')::int END,
-        response_body = CASE WHEN following.no IS NULL THEN convert_to(due."end" ->> 'response_body', 'UTF8') END
+        response_body = CASE WHEN following.no IS NULL THEN decode(due."end" ->> 'response_body', 'base64') END
       FROM due LEFT JOIN LATERAL (SELECT max(c.step_no) AS no FROM saga_step c WHERE c.saga_id = ${inEachPartition(sql`due.saga_id`)}
              AND c.direction = 'C' AND c.step_no < ${step.no}::int AND c.status NOT IN ('done', 'skipped')) following ON true
      WHERE s.id = due.saga_id AND s.generation = due.generation AND s.current_step = ${step.no}::int AND s.status = 'compensating'

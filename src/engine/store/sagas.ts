@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Direction } from '../../db/schema.ts';
+import { packed } from '../../kernel/packed.ts';
 import type { PreparedEnd, RecordedError } from '../answers.ts';
 import type { DueStep } from '../state.ts';
 import type { LockKind } from '../step.ts';
@@ -69,7 +70,7 @@ export async function advanceSaga(
 const endOf = (end: PreparedEnd) => ({
   finished_at: sql<Date>`clock_timestamp()`,
   response_status: end.response_status,
-  response_body: Buffer.from(end.response_body),
+  response_body: Buffer.from(end.response_body, 'base64'),
 });
 
 const carried = (error: RecordedError) => ({ error_code: error.code, error_detail: JSON.stringify(error) });
@@ -172,7 +173,7 @@ export async function resolveSagaRow(tx: Tx, sagaId: string, answer: SagaAnswer)
       status: 'resolved',
       finished_at: sql`clock_timestamp()`,
       response_status: answer.status,
-      response_body: answer.body,
+      response_body: packed(answer.body.toString()),
     })
     .where('id', '=', sagaId)
     .where('status', '=', literal('parked'))

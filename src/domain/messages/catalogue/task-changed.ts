@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 import type { OrderedText } from '../../notifications/enqueue.ts';
 import type { Verdict } from '../delivery-rows.ts';
-import { isAsked, lastStartSent, NAMES_START } from '../variables/task.ts';
+import { isAboutTask, isAsked, lastStartSent, NAMES_START } from '../variables/task.ts';
 import { defineMessage, type Known, MAIL } from './define.ts';
 import { mailToStaff } from './deliveries.ts';
 
 /** Another message to the same person about the same task. */
-const OTHER = sql`notification b WHERE b.task_id = n.task_id AND b.recipient_id = n.recipient_id AND b.id <> n.id`;
+const OTHER = sql`notification b WHERE ${isAboutTask} AND b.recipient_id = n.recipient_id AND b.id <> n.id`;
 const LOOK_AGAIN_MS = 5_000;
 
 export const taskChanged = defineMessage({

@@ -125,9 +125,12 @@ function severityOf({ taskType, completion }: Facts): string | null {
   return findings.some(({ severity }) => severity === 'SEVERE') ? 'severe' : 'minor';
 }
 
+/** Whether a message `b` is about the task of `n`. Those of a stay's task are found among all of the stay. */
+export const isAboutTask = sql<boolean>`(b.task_id = n.task_id AND b.reservation_id = n.reservation_id OR b.task_id = n.task_id AND b.reservation_id IS NULL)`;
+
 /** The start that the recipient was last sent, among the messages `b` for which `which` holds; an ISO instant. */
 export const lastStartSent = (which: RawBuilder<unknown>) => sql<string | null>`(
-  SELECT b.params ->> 'toldStart' FROM notification b WHERE b.task_id = n.task_id AND b.recipient_id = n.recipient_id AND b.status = 'SENT'
+  SELECT b.params ->> 'toldStart' FROM notification b WHERE ${isAboutTask} AND b.recipient_id = n.recipient_id AND b.status = 'SENT'
      AND b.event IN ${NAMES_START} AND ${which}
    ORDER BY b.sent_at DESC, b.created_at DESC LIMIT 1)`;
 

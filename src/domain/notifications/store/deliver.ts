@@ -1,6 +1,7 @@
 import { type Expression, type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../../db/client.ts';
 import { retryContention } from '../../../db/errors.ts';
+import { inEachPartition } from '../../../db/partitions.ts';
 import type { NotificationStatus } from '../../../db/schema.ts';
 import { mayMove } from './states.ts';
 
@@ -55,7 +56,10 @@ export interface SettledRow {
   readonly until: Date | null;
 }
 
-/** Writes the outcomes of a claimed batch in one statement. Answers how many counted. */
+/**
+ * Writes the outcomes of a claimed batch in one statement. Answers how many counted. Nobody else writes the content of a message whose row
+ * this has: to look for it costs less than a conflict that could be met.
+ */
 export async function settleRows(
   db: Db,
   rows: readonly SettledRow[],
@@ -76,7 +80,8 @@ export async function settleRows(
                ${firstBackoffSeconds}::float8 * power(${backoffFactor}::float8, v.attempts - n.waits - 1) * (0.8 + 0.4 * random())) END
         FROM v WHERE n.id = v.id AND ${mayMove('settle', 'n')} AND n.attempts = v.attempts RETURNING n.id),
       said AS (INSERT INTO notification_content (notification_id, subject, body)
-        SELECT v.id, v.subject, v.body FROM v JOIN settled USING (id) WHERE v.body IS NOT NULL ON CONFLICT DO NOTHING)
+        SELECT v.id, v.subject, v.body FROM v JOIN settled USING (id) WHERE v.body IS NOT NULL
+          AND NOT EXISTS (SELECT FROM notification_content c WHERE c.notification_id = ${inEachPartition(sql`v.id`)}))
       SELECT id FROM settled`.execute(db),
   );
   return settled.length;
