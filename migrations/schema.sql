@@ -2386,9 +2386,8 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'difference.opened',
-      'difference', NEW.id, NEW.reservation_id, jsonb_build_object(
-        'status', NEW.status, 'kind', NEW.kind, 'movement', NEW.movement, 'gatewayId', NEW.gateway_id,
-        'transactionId', NEW.transaction_id, 'currency', NEW.currency, 'version', NEW.version);
+      'difference', NEW.id, NEW.reservation_id, jsonb_build_array(
+        NEW.status, NEW.kind, NEW.movement, NEW.gateway_id, NEW.transaction_id, NEW.currency, NEW.version);
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT CASE
@@ -2397,9 +2396,8 @@ BEGIN
         WHEN 'EXPLAINED' THEN 'difference.explained'
         WHEN 'RESOLVED' THEN 'difference.resolved' END
       WHEN NEW.version IS DISTINCT FROM OLD.version THEN 'difference.updated' END,
-      'difference', NEW.id, NEW.reservation_id, jsonb_build_object(
-        'status', NEW.status, 'kind', NEW.kind, 'movement', NEW.movement, 'gatewayId', NEW.gateway_id,
-        'transactionId', NEW.transaction_id, 'currency', NEW.currency, 'version', NEW.version);
+      'difference', NEW.id, NEW.reservation_id, jsonb_build_array(
+        NEW.status, NEW.kind, NEW.movement, NEW.gateway_id, NEW.transaction_id, NEW.currency, NEW.version);
   END IF;
   RETURN NULL;
 END $function$;
@@ -2412,10 +2410,9 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'dispute.opened',
-      'dispute', NEW.id, NEW.reservation_id, jsonb_build_object(
-        'status', NEW.status, 'paymentId', NEW.payment_id, 'providerId', NEW.provider_id,
-        'amountMinor', NEW.amount_minor, 'currency', NEW.currency, 'reason', NEW.details ->> 'reason',
-        'respondBy', NEW.details ->> 'respondBy', 'version', NEW.version);
+      'dispute', NEW.id, NEW.reservation_id, jsonb_build_array(
+        NEW.status, NEW.payment_id, NEW.provider_id, NEW.amount_minor, NEW.currency, NEW.details ->> 'reason',
+        NEW.details ->> 'respondBy', NEW.version);
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT CASE NEW.status
@@ -2423,10 +2420,9 @@ BEGIN
         WHEN 'REVERSED' THEN 'dispute.won'
         WHEN 'COMPLETED' THEN 'dispute.lost'
         WHEN 'CANCELLED' THEN 'dispute.closed' END,
-      'dispute', NEW.id, NEW.reservation_id, jsonb_build_object(
-        'status', NEW.status, 'paymentId', NEW.payment_id, 'providerId', NEW.provider_id,
-        'amountMinor', NEW.amount_minor, 'currency', NEW.currency, 'reason', NEW.details ->> 'reason',
-        'respondBy', NEW.details ->> 'respondBy', 'version', NEW.version);
+      'dispute', NEW.id, NEW.reservation_id, jsonb_build_array(
+        NEW.status, NEW.payment_id, NEW.provider_id, NEW.amount_minor, NEW.currency, NEW.details ->> 'reason',
+        NEW.details ->> 'respondBy', NEW.version);
   END IF;
   RETURN NULL;
 END $function$;
@@ -2482,13 +2478,13 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'guest.created',
-      'guest', NEW.id, NULL, jsonb_build_object(
-        'version', NEW.version);
+      'guest', NEW.id, NULL, jsonb_build_array(
+        NEW.version);
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'guest.updated',
-      'guest', NEW.id, NULL, jsonb_build_object(
-        'version', NEW.version);
+      'guest', NEW.id, NULL, jsonb_build_array(
+        NEW.version);
   END IF;
   RETURN NULL;
 END $function$;
@@ -2767,9 +2763,8 @@ BEGIN
       WHEN 'FAILED' THEN 'notification.failed'
       WHEN 'SKIPPED' THEN 'notification.skipped'
       WHEN 'BLOCKED' THEN 'notification.blocked' END,
-    'notification', n.id, n.reservation_id, jsonb_build_object(
-      'status', n.status, 'event', n.event, 'channel', n.channel, 'recipientType', n.recipient_type,
-      'recipientId', n.recipient_id, 'reason', n.reason, 'taskId', n.task_id)
+    'notification', n.id, n.reservation_id, jsonb_build_array(
+      n.status, n.event, n.channel, n.recipient_type, n.recipient_id, n.reason, n.task_id)
     FROM new_rows n JOIN old_rows o ON o.id = n.id
    WHERE n.status <> o.status AND n.status NOT IN ('QUEUED', 'SENDING');
   RETURN NULL;
@@ -2823,13 +2818,13 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'owner.created',
-      'owner', NEW.id, NULL, jsonb_build_object(
-        'version', NEW.version);
+      'owner', NEW.id, NULL, jsonb_build_array(
+        NEW.version);
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'owner.updated',
-      'owner', NEW.id, NULL, jsonb_build_object(
-        'version', NEW.version);
+      'owner', NEW.id, NULL, jsonb_build_array(
+        NEW.version);
   END IF;
   RETURN NULL;
 END $function$;
@@ -2847,8 +2842,8 @@ BEGIN
         WHEN 'FAILED' THEN 'payment.failed'
         WHEN 'CANCELLED' THEN 'payment.cancelled'
         WHEN 'REVERSED' THEN 'payment.reversed' END,
-      'payment', n.id, n.reservation_id, jsonb_build_object(
-        'status', n.status, 'amountMinor', n.amount_minor, 'currency', n.currency, 'errorCode', n.error_code)
+      'payment', n.id, n.reservation_id, jsonb_build_array(
+        n.status, n.amount_minor, n.currency, n.error_code)
       FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
@@ -2858,8 +2853,8 @@ BEGIN
         WHEN 'FAILED' THEN 'payment.failed'
         WHEN 'CANCELLED' THEN 'payment.cancelled'
         WHEN 'REVERSED' THEN 'payment.reversed' END,
-      'payment', n.id, n.reservation_id, jsonb_build_object(
-        'status', n.status, 'amountMinor', n.amount_minor, 'currency', n.currency, 'errorCode', n.error_code)
+      'payment', n.id, n.reservation_id, jsonb_build_array(
+        n.status, n.amount_minor, n.currency, n.error_code)
       FROM new_rows n JOIN old_rows o ON o.id = n.id
      WHERE n.status <> o.status;
   END IF;
@@ -2969,16 +2964,16 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'property.created',
-      'property', n.id, NULL, jsonb_build_object(
-        'readiness', n.readiness, 'version', n.version)
+      'property', n.id, NULL, jsonb_build_array(
+        n.readiness, n.version)
       FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT CASE
       WHEN n.readiness IS DISTINCT FROM o.readiness THEN 'property.readiness_changed'
       WHEN n.version IS DISTINCT FROM o.version THEN 'property.updated' END,
-      'property', n.id, NULL, jsonb_build_object(
-        'readiness', n.readiness, 'version', n.version)
+      'property', n.id, NULL, jsonb_build_array(
+        n.readiness, n.version)
       FROM new_rows n JOIN old_rows o ON o.id = n.id
      WHERE n.readiness IS DISTINCT FROM o.readiness
         OR n.version IS DISTINCT FROM o.version;
@@ -3005,9 +3000,8 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'reservation.created',
-      'reservation', n.id, n.id, jsonb_build_object(
-        'status', n.status, 'paymentStatus', n.payment_status, 'propertyId', n.property_id,
-        'checkInDate', n.check_in_date, 'checkOutDate', n.check_out_date, 'version', n.version)
+      'reservation', n.id, n.id, jsonb_build_array(
+        n.status, n.payment_status, n.property_id, n.check_in_date, n.check_out_date, n.version)
       FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
@@ -3021,9 +3015,8 @@ BEGIN
         WHEN 'NO_SHOW' THEN 'reservation.no_show' END
       WHEN n.payment_status IS DISTINCT FROM o.payment_status THEN 'reservation.payment_status_changed'
       WHEN n.version IS DISTINCT FROM o.version THEN 'reservation.updated' END,
-      'reservation', n.id, n.id, jsonb_build_object(
-        'status', n.status, 'paymentStatus', n.payment_status, 'propertyId', n.property_id,
-        'checkInDate', n.check_in_date, 'checkOutDate', n.check_out_date, 'version', n.version)
+      'reservation', n.id, n.id, jsonb_build_array(
+        n.status, n.payment_status, n.property_id, n.check_in_date, n.check_out_date, n.version)
       FROM new_rows n JOIN old_rows o ON o.id = n.id
      WHERE n.status <> o.status
         OR n.payment_status IS DISTINCT FROM o.payment_status
@@ -3049,9 +3042,8 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'saga.accepted',
-      'saga', n.id, CASE WHEN n.subject_type <> 'transaction' THEN n.subject_id END, jsonb_build_object(
-        'status', n.status, 'name', n.name, 'subjectType', n.subject_type, 'subjectId', n.subject_id,
-        'errorCode', n.error_code)
+      'saga', n.id, CASE WHEN n.subject_type <> 'transaction' THEN n.subject_id END, jsonb_build_array(
+        n.status, n.name, n.subject_type, n.subject_id, n.error_code)
       FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
@@ -3061,9 +3053,8 @@ BEGIN
         WHEN 'completed' THEN 'saga.completed'
         WHEN 'compensated' THEN 'saga.compensated'
         WHEN 'resolved' THEN 'saga.resolved' END,
-      'saga', n.id, CASE WHEN n.subject_type <> 'transaction' THEN n.subject_id END, jsonb_build_object(
-        'status', n.status, 'name', n.name, 'subjectType', n.subject_type, 'subjectId', n.subject_id,
-        'errorCode', n.error_code)
+      'saga', n.id, CASE WHEN n.subject_type <> 'transaction' THEN n.subject_id END, jsonb_build_array(
+        n.status, n.name, n.subject_type, n.subject_id, n.error_code)
       FROM new_rows n JOIN old_rows o ON o.id = n.id
      WHERE n.status <> o.status AND n.status NOT IN ('pending', 'running');
   END IF;
@@ -3166,13 +3157,13 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'staff.created',
-      'staff', NEW.id, NULL, jsonb_build_object(
-        'version', NEW.version, 'role', NEW.role, 'active', NEW.active);
+      'staff', NEW.id, NULL, jsonb_build_array(
+        NEW.version, NEW.role, NEW.active);
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'staff.updated',
-      'staff', NEW.id, NULL, jsonb_build_object(
-        'version', NEW.version, 'role', NEW.role, 'active', NEW.active);
+      'staff', NEW.id, NULL, jsonb_build_array(
+        NEW.version, NEW.role, NEW.active);
   END IF;
   RETURN NULL;
 END $function$;
@@ -3200,10 +3191,9 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'task.created',
-      'task', n.id, n.reservation_id, jsonb_build_object(
-        'status', n.status, 'type', n.type, 'occurrence', n.occurrence, 'propertyId', n.property_id,
-        'assigneeId', n.assignee_id, 'startsAt', coalesce(n.slot_start, n.scheduled_at),
-        'endsAt', coalesce(n.slot_end, n.ends_at), 'version', n.version)
+      'task', n.id, n.reservation_id, jsonb_build_array(
+        n.status, n.type, n.occurrence, n.property_id, n.assignee_id, coalesce(n.slot_start, n.scheduled_at),
+        coalesce(n.slot_end, n.ends_at), n.version)
       FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
@@ -3219,10 +3209,9 @@ BEGIN
       WHEN n.assignee_id IS DISTINCT FROM o.assignee_id THEN 'task.assigned'
       WHEN (n.scheduled_at, n.ends_at, n.slot_start, n.slot_end) IS DISTINCT FROM (o.scheduled_at, o.ends_at, o.slot_start, o.slot_end) THEN 'task.rescheduled'
       WHEN n.version IS DISTINCT FROM o.version THEN 'task.updated' END,
-      'task', n.id, n.reservation_id, jsonb_build_object(
-        'status', n.status, 'type', n.type, 'occurrence', n.occurrence, 'propertyId', n.property_id,
-        'assigneeId', n.assignee_id, 'startsAt', coalesce(n.slot_start, n.scheduled_at),
-        'endsAt', coalesce(n.slot_end, n.ends_at), 'version', n.version)
+      'task', n.id, n.reservation_id, jsonb_build_array(
+        n.status, n.type, n.occurrence, n.property_id, n.assignee_id, coalesce(n.slot_start, n.scheduled_at),
+        coalesce(n.slot_end, n.ends_at), n.version)
       FROM new_rows n JOIN old_rows o ON o.id = n.id
      WHERE n.status <> o.status
         OR n.assignee_id IS DISTINCT FROM o.assignee_id
@@ -3262,11 +3251,10 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT 'transaction.created',
-      'transaction', n.id, n.reservation_id, jsonb_build_object(
-        'status', n.status, 'type', n.type,
-        'amountMinor', CASE WHEN n.type = 'GUEST_PAYMENT' AND n.status = 'COMPLETED' THEN n.settled_minor ELSE n.amount_minor END,
-        'amountDueMinor', CASE WHEN n.type = 'GUEST_PAYMENT' THEN n.amount_minor END,
-        'outstandingMinor', n.outstanding_minor, 'currency', n.currency, 'version', n.version)
+      'transaction', n.id, n.reservation_id, jsonb_build_array(
+        n.status, n.type,
+        CASE WHEN n.type = 'GUEST_PAYMENT' AND n.status = 'COMPLETED' THEN n.settled_minor ELSE n.amount_minor END,
+        CASE WHEN n.type = 'GUEST_PAYMENT' THEN n.amount_minor END, n.outstanding_minor, n.currency, n.version)
       FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
@@ -3280,11 +3268,10 @@ BEGIN
         WHEN 'REVERSED' THEN 'transaction.reversed'
         WHEN 'MANUAL_REQUIRED' THEN 'transaction.manual_required' END
       WHEN n.version IS DISTINCT FROM o.version THEN 'transaction.updated' END,
-      'transaction', n.id, n.reservation_id, jsonb_build_object(
-        'status', n.status, 'type', n.type,
-        'amountMinor', CASE WHEN n.type = 'GUEST_PAYMENT' AND n.status = 'COMPLETED' THEN n.settled_minor ELSE n.amount_minor END,
-        'amountDueMinor', CASE WHEN n.type = 'GUEST_PAYMENT' THEN n.amount_minor END,
-        'outstandingMinor', n.outstanding_minor, 'currency', n.currency, 'version', n.version)
+      'transaction', n.id, n.reservation_id, jsonb_build_array(
+        n.status, n.type,
+        CASE WHEN n.type = 'GUEST_PAYMENT' AND n.status = 'COMPLETED' THEN n.settled_minor ELSE n.amount_minor END,
+        CASE WHEN n.type = 'GUEST_PAYMENT' THEN n.amount_minor END, n.outstanding_minor, n.currency, n.version)
       FROM new_rows n JOIN old_rows o ON o.id = n.id
      WHERE n.status <> o.status
         OR n.version IS DISTINCT FROM o.version;

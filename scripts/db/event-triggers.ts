@@ -68,12 +68,12 @@ END $$;`,
 }
 
 function insertOf(source: EventSource, type: string, n: string): string {
-  const fields = Object.entries(source.data).map(([field, value]) => `'${field}', ${expressionOf(value, n)}`);
+  const values = Object.values(source.data).map((value) => expressionOf(value, n));
   const stay = source.reservationId === null ? 'NULL' : expressionOf(source.reservationId, n);
   return `    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
     SELECT ${type},
-      '${source.resource}', ${n}.id, ${stay}, jsonb_build_object(
-${wrapped(fields, 8)})`;
+      '${source.resource}', ${n}.id, ${stay}, jsonb_build_array(
+${wrapped(values, 8)})`;
 }
 
 function triggersOf(source: EventSource): readonly EventPart[] {

@@ -24,7 +24,7 @@ type Column<C, V> = [V] extends [ColumnType<unknown, unknown, unknown>]
 type Swap<Old, V> = [Old] extends [never] ? never : V | Extract<Old, null | undefined>;
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
-type JsonObject = Record<string, Json>;
+export type JsonObject = Record<string, Json>;
 
 export type StaffRole = Value<'staff', 'role'>;
 export type ReservationStatus = Value<'reservation', 'status'>;
@@ -227,7 +227,7 @@ interface NarrowedTables {
   integrity_pass: Narrow<'integrity_pass', { sums: JsonObject }>;
   recurrence: Narrow<'recurrence', { checklist: readonly string[]; every: RecurrenceEvery }>;
   message_rule: Narrow<'message_rule', { quiet_channels: Channel[] }>;
-  domain_event: Narrow<'domain_event', { data: JsonObject }>;
+  domain_event: Narrow<'domain_event', { data: JsonObject | readonly Json[] }>;
   one_time: Narrow<'one_time', { data: JsonObject }>;
 }
 

@@ -108,9 +108,9 @@ describe('a change of the list without a migration', () => {
     await client.query(`UPDATE guest SET name = 'Nora' WHERE id = 'g-1'`);
     const { rows } = await client.query(`SELECT type, data FROM domain_event WHERE resource_id = 'g-1' ORDER BY id`);
     expect(rows).toEqual([
-      { type: 'guest.created', data: { version: 1 } },
-      { type: 'guest.moved', data: { version: 2 } },
-      { type: 'guest.updated', data: { version: 3 } },
+      { type: 'guest.created', data: [1] },
+      { type: 'guest.moved', data: [2] },
+      { type: 'guest.updated', data: [3] },
     ]);
   });
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventData } from '../../src/domain/events/stored.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -34,7 +35,7 @@ async function shown(id: string, reservationId: string): Promise<readonly Row[]>
     lists.map(async (path) => (await system.call('GET', path)).body.data.find((row: Row) => row['id'] === id)),
   );
   const stay = await system.call('GET', `/reservations/${reservationId}?include=transactions`);
-  const { data } = await system.bed.db
+  const event = await system.bed.db
     .selectFrom('domain_event')
     .select('data')
     .where('resource', '=', 'transaction')
@@ -42,6 +43,7 @@ async function shown(id: string, reservationId: string): Promise<readonly Row[]>
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirstOrThrow();
+  const data = eventData('transaction', event.data);
   return [
     (await system.call('GET', `/transactions/${id}`)).body.data,
     ...found,

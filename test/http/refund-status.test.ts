@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventData } from '../../src/domain/events/stored.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -81,12 +82,14 @@ describe('the refunds of a stay', () => {
     expect(await statusOf(id)).toEqual({ paymentStatus: 'REFUNDED', refundStatus: 'COMPLETED', refunded: 1000 });
     const events = await system.bed.db
       .selectFrom('domain_event')
-      .select('data')
+      .select(['resource', 'data'])
       .where('type', '=', 'reservation.payment_status_changed')
       .where('resource_id', '=', id)
       .orderBy('id')
       .execute();
-    expect(events.at(-1)?.data).toMatchObject({ paymentStatus: 'REFUNDED' });
+    expect(events.map(({ resource, data }) => eventData(resource, data)).at(-1)).toMatchObject({
+      paymentStatus: 'REFUNDED',
+    });
     await expectIntegrity(system.bed.db);
   });
 });

@@ -5,6 +5,7 @@ import type { DomainEventTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { eventData } from './stored.ts';
 
 /**
  * The feed of what happened: dense, in one order for everybody, and without gaps. Triggers write events in the
@@ -23,7 +24,7 @@ export const eventView = (row: Selectable<DomainEventTable> & { readonly seq: nu
   at: row.at.toISOString(),
   resource: { type: row.resource, id: row.resource_id },
   reservationId: row.reservation_id,
-  data: row.data,
+  data: eventData(row.resource, row.data),
 });
 /** The same on every delivery. */
 export const eventId = (id: number): string => `event-${id}`;

@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import type { Json } from '../../db/schema.ts';
+import type { Json, JsonObject } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { type ApprovalView, approvalView } from '../approvals/resource.ts';
 import { type AssignmentView, readAssignments } from '../assignment/explanation.ts';
 import { type AuditView, auditView } from '../audit/view.ts';
 import { eventId, placeOf } from '../events/feed.ts';
+import { eventData } from '../events/stored.ts';
 import { selectTransactions } from '../finance/resource.ts';
 import { type TransactionView, transactionView } from '../finance/view.ts';
 import { type NotificationView, notificationView } from '../messages/view.ts';
@@ -273,7 +274,7 @@ const events: Read = async (db, ids, { seesWebhooks }) => {
     type: string;
     resource: string;
     resource_id: string;
-    data: Json;
+    data: JsonObject | readonly Json[];
     seq: number | null;
   }>`
     SELECT e.id, e.at, e.type, e.resource, e.resource_id, e.data, ${placeOf(sql`e.id`)} AS seq
@@ -286,7 +287,7 @@ const events: Read = async (db, ids, { seesWebhooks }) => {
       id: eventId(row.id),
       type: row.type,
       resource: { type: row.resource, id: row.resource_id },
-      data: row.data,
+      data: eventData(row.resource, row.data),
       seq: row.seq,
       webhooks: deliveries(row),
     },
