@@ -853,7 +853,7 @@ END) STORED,
   CONSTRAINT notification_recipient_type_check CHECK (recipient_type = ANY (ARRAY['GUEST', 'OWNER', 'STAFF', 'OPS'])),
   CONSTRAINT notification_status_check CHECK (status = ANY (ARRAY['QUEUED', 'SENDING', 'SENT', 'DELIVERED', 'FAILED',
     'SKIPPED', 'BLOCKED']))
-) WITH (fillfactor=40);
+) WITH (fillfactor=30);
 CREATE INDEX notification_by_age ON notification (created_at);
 CREATE INDEX notification_by_event ON notification (event, created_at);
 CREATE INDEX notification_by_reservation ON notification (reservation_id);
@@ -1354,7 +1354,7 @@ END) STORED,
   CONSTRAINT saga_subject_type_check CHECK (subject_type = ANY (ARRAY['reservation', 'transaction', 'amenity_grant'])),
   CONSTRAINT saga_total_steps_check CHECK (total_steps >= 2 AND total_steps <= 32),
   CONSTRAINT saga_traceparent_check CHECK (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
-) WITH (fillfactor=40);
+) WITH (fillfactor=30);
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
@@ -1416,7 +1416,6 @@ CREATE TABLE saga_step (
   status text NOT NULL DEFAULT 'pending',
   attempt integer NOT NULL DEFAULT 0,
   max_attempts integer NOT NULL,
-  effect_key text NOT NULL,
   worker_id text,
   lease_until timestamp with time zone,
   first_sent_at timestamp with time zone,
@@ -1435,7 +1434,6 @@ CREATE TABLE saga_step (
   CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
   CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
   CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
-  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
   CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
   CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
     'skipped'])),
@@ -1454,7 +1452,6 @@ CREATE TABLE saga_step_from_2026 (
   status text CONSTRAINT saga_step_status_not_null NOT NULL DEFAULT 'pending',
   attempt integer CONSTRAINT saga_step_attempt_not_null NOT NULL DEFAULT 0,
   max_attempts integer CONSTRAINT saga_step_max_attempts_not_null NOT NULL,
-  effect_key text CONSTRAINT saga_step_effect_key_not_null NOT NULL,
   worker_id text,
   lease_until timestamp with time zone,
   first_sent_at timestamp with time zone,
@@ -1473,7 +1470,6 @@ CREATE TABLE saga_step_from_2026 (
   CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
   CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
   CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
-  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
   CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
   CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
     'skipped'])),
@@ -1492,7 +1488,6 @@ CREATE TABLE saga_step_from_2027 (
   status text CONSTRAINT saga_step_status_not_null NOT NULL DEFAULT 'pending',
   attempt integer CONSTRAINT saga_step_attempt_not_null NOT NULL DEFAULT 0,
   max_attempts integer CONSTRAINT saga_step_max_attempts_not_null NOT NULL,
-  effect_key text CONSTRAINT saga_step_effect_key_not_null NOT NULL,
   worker_id text,
   lease_until timestamp with time zone,
   first_sent_at timestamp with time zone,
@@ -1511,7 +1506,6 @@ CREATE TABLE saga_step_from_2027 (
   CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
   CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
   CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
-  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
   CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
   CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
     'skipped'])),
@@ -1530,7 +1524,6 @@ CREATE TABLE saga_step_open (
   status text CONSTRAINT saga_step_status_not_null NOT NULL DEFAULT 'pending',
   attempt integer CONSTRAINT saga_step_attempt_not_null NOT NULL DEFAULT 0,
   max_attempts integer CONSTRAINT saga_step_max_attempts_not_null NOT NULL,
-  effect_key text CONSTRAINT saga_step_effect_key_not_null NOT NULL,
   worker_id text,
   lease_until timestamp with time zone,
   first_sent_at timestamp with time zone,
@@ -1549,7 +1542,6 @@ CREATE TABLE saga_step_open (
   CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
   CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
   CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
-  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
   CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
   CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
     'skipped'])),
@@ -1568,7 +1560,6 @@ CREATE TABLE saga_step_other (
   status text CONSTRAINT saga_step_status_not_null NOT NULL DEFAULT 'pending',
   attempt integer CONSTRAINT saga_step_attempt_not_null NOT NULL DEFAULT 0,
   max_attempts integer CONSTRAINT saga_step_max_attempts_not_null NOT NULL,
-  effect_key text CONSTRAINT saga_step_effect_key_not_null NOT NULL,
   worker_id text,
   lease_until timestamp with time zone,
   first_sent_at timestamp with time zone,
@@ -1587,7 +1578,6 @@ CREATE TABLE saga_step_other (
   CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
   CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
   CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
-  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
   CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
   CONSTRAINT saga_step_other_check CHECK (saga_id < 'saga-019b76da-a800' OR saga_id >= 'saga-1'),
   CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
@@ -1870,7 +1860,6 @@ CREATE INDEX task_asked_about ON task (approval, created_at, id) WHERE approval 
 CREATE INDEX task_at_work ON task (assignee_id, COALESCE(slot_start, scheduled_at), COALESCE(slot_end, ends_at))
     WHERE status = ANY (ARRAY['ASSIGNED', 'IN_PROGRESS']);
 CREATE INDEX task_by_age ON task (created_at);
-CREATE INDEX task_by_assignee ON task (assignee_id, COALESCE(slot_start, scheduled_at)) WHERE assignee_id IS NOT NULL;
 CREATE INDEX task_by_deadline ON task (COALESCE(must_finish_by, ends_at)) WHERE deleted_at IS NULL;
 CREATE INDEX task_by_property ON task (property_id, scheduled_at);
 CREATE INDEX task_by_reservation ON task (reservation_id);
@@ -1879,6 +1868,8 @@ CREATE INDEX task_by_status ON task (status, created_at);
 CREATE INDEX task_by_type ON task (type, created_at, id) WHERE type = ANY (ARRAY['INSPECTION', 'MAINTENANCE',
     'EMERGENCY', 'FINANCE']);
 CREATE INDEX task_displaced_by ON task (displaced_by) WHERE displaced_by IS NOT NULL;
+CREATE INDEX task_dropped ON task (assignee_id, COALESCE(slot_start, scheduled_at)) WHERE assignee_id IS NOT NULL
+    AND (deleted_at IS NOT NULL OR (status = ANY (ARRAY['CANCELLED', 'MERGED'])));
 CREATE INDEX task_merged_into ON task (merged_into_task_id) WHERE merged_into_task_id IS NOT NULL;
 CREATE INDEX task_of_assignee ON task (assignee_id, created_at) WHERE assignee_id IS NOT NULL;
 CREATE INDEX task_of_property ON task (property_id, created_at);
@@ -3176,9 +3167,9 @@ BEGIN
   IF OLD.status = 'skipped' OR OLD.status = 'done' AND NOT (NEW.status = 'pending' AND OLD.class = 'READ' AND OLD.direction = 'F') THEN
     RAISE EXCEPTION 'step %/%/% is final', OLD.saga_id, OLD.step_no, OLD.direction USING ERRCODE = '23514';
   END IF;
-  IF NEW.attempt < OLD.attempt OR NEW.effect_key <> OLD.effect_key
+  IF NEW.attempt < OLD.attempt OR (NEW.saga_id, NEW.step_no, NEW.direction) <> (OLD.saga_id, OLD.step_no, OLD.direction)
      OR (OLD.first_sent_at IS NOT NULL AND NEW.first_sent_at IS DISTINCT FROM OLD.first_sent_at) THEN
-    RAISE EXCEPTION 'frozen column changed on step %', OLD.effect_key USING ERRCODE = '23514';
+    RAISE EXCEPTION 'frozen column changed on step %/%/%', OLD.saga_id, OLD.step_no, OLD.direction USING ERRCODE = '23514';
   END IF;
   RETURN NEW;
 END $function$;

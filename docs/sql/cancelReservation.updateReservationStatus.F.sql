@@ -102,7 +102,6 @@ WITH
         status,
         attempt,
         max_attempts,
-        effect_key,
         result,
         started_at,
         finished_at,
@@ -118,7 +117,6 @@ WITH
       'done',
       1,
       $14::int,
-      g.effect_key,
       CASE
         WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($15::text))
         ELSE to_jsonb(e) - 'subject_id'

@@ -83,7 +83,6 @@ WITH
         status,
         attempt,
         max_attempts,
-        effect_key,
         result,
         started_at,
         finished_at,
@@ -99,7 +98,6 @@ WITH
       'done',
       1,
       $12::int,
-      g.effect_key,
       CASE
         WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($13::text))
         ELSE to_jsonb(e) - 'subject_id'

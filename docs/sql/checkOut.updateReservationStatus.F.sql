@@ -85,7 +85,6 @@ WITH
         status,
         attempt,
         max_attempts,
-        effect_key,
         result,
         started_at,
         finished_at,
@@ -101,7 +100,6 @@ WITH
       'done',
       1,
       $13::int,
-      g.effect_key,
       CASE
         WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($14::text))
         ELSE to_jsonb(e) - 'subject_id'

@@ -147,7 +147,6 @@ WITH
         status,
         attempt,
         max_attempts,
-        effect_key,
         result,
         started_at,
         finished_at,
@@ -163,7 +162,6 @@ WITH
       'done',
       1,
       $20::int,
-      g.effect_key,
       CASE
         WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($21::text))
         ELSE to_jsonb(e) - 'subject_id'

@@ -81,7 +81,6 @@ WITH
         status,
         attempt,
         max_attempts,
-        effect_key,
         result,
         started_at,
         finished_at,
@@ -97,7 +96,6 @@ WITH
       'done',
       1,
       $10::int,
-      g.effect_key,
       CASE
         WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($11::text))
         ELSE to_jsonb(e) - 'subject_id'

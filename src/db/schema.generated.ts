@@ -854,7 +854,6 @@ export interface SagaStep {
   class: "COMPENSABLE" | "PIVOT" | "READ" | "RETRIABLE";
   direction: "C" | "F";
   done_at_version: number | null;
-  effect_key: string;
   error: ColumnType<unknown, string, string> | null;
   finished_at: Timestamp | null;
   first_sent_at: Timestamp | null;

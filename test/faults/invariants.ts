@@ -101,7 +101,7 @@ export const INVARIANTS = {
      WHERE bad OR prev_hash <> coalesce(lh, sha256(convert_to('genesis:' || stream_id, 'UTF8'))) OR seq <> n`,
   'I28 every failure and every compensation has an audit row': `
     SELECT t.saga_id AS ref FROM saga_step t WHERE (t.status = 'failed' OR t.direction = 'C' AND t.status = 'done') AND NOT EXISTS (
-      SELECT FROM audit_log a WHERE a.saga_id = t.saga_id AND a.body::jsonb ->> 'effectKey' = t.effect_key)`,
+      SELECT FROM audit_log a WHERE a.saga_id = t.saga_id AND a.body::jsonb ->> 'effectKey' = t.saga_id || '-' || t.step_no || '-' || t.direction)`,
 } as const;
 
 /** Names of the invariants that do not hold, for these sagas and reservations, or for all. */

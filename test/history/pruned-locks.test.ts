@@ -55,8 +55,8 @@ const HARMLESS: Readonly<Record<string, string>> = {
   'a delete of everything': 'DELETE FROM dev_mail',
   'nothing that is locked': `SELECT s.id, (${STEPS} = s.id) FROM saga s`,
   'an insert that does nothing or writes over': `
-     INSERT INTO saga_step AS t (saga_id, step_no, direction, name, kind, class, max_attempts, effect_key)
-     SELECT f.saga_id, 1, 'C', 'x', 'LOCAL', 'PIVOT', 1, 'x' FROM saga s JOIN saga_step f ON f.saga_id = s.id
+     INSERT INTO saga_step AS t (saga_id, step_no, direction, name, kind, class, max_attempts)
+     SELECT f.saga_id, 1, 'C', 'x', 'LOCAL', 'PIVOT', 1 FROM saga s JOIN saga_step f ON f.saga_id = s.id
      ON CONFLICT (saga_id, step_no, direction) DO UPDATE SET attempt = t.attempt + 1`,
   'a look at every partition': `
      WITH gone AS (UPDATE saga SET redispatches = 1 RETURNING id)

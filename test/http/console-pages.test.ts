@@ -293,7 +293,6 @@ describe('a saga', () => {
           name: `step-${step_no}`,
           class: 'RETRIABLE',
           kind: 'LOCAL',
-          effect_key: `${id}-${step_no}-${direction}`,
           status,
           attempt: 3,
           done_at_version: status === 'done' ? 1 : null,
@@ -383,7 +382,7 @@ describe('a saga that is parked', () => {
     await http.db
       .insertInto('saga_step')
       .values({
-        ...{ saga_id: undoing, step_no: 5, direction: 'C', effect_key: `${undoing}-5-C`, kind: 'EXTERNAL' },
+        ...{ saga_id: undoing, step_no: 5, direction: 'C', kind: 'EXTERNAL' },
         ...{ name: 'activatePropertyAmenities', class: 'COMPENSABLE', status: 'failed', max_attempts: 8, attempt: 8 },
         ...{ finished_at: new Date(), error: JSON.stringify({ code: 'AMENITIES_UNAVAILABLE' }) },
       })

@@ -221,7 +221,7 @@ it('has all that a circuit has stopped tried again, also when the circuit is clo
       .insertInto('saga_step')
       .values({
         ...{ saga_id: saga, step_no: 1, direction: 'F', name: 'sendPayment', kind: 'EXTERNAL', class: 'COMPENSABLE' },
-        ...{ effect_key: `${saga}-1-F`, status: status === 'parked' ? 'failed' : 'pending', max_attempts: 8 },
+        ...{ status: status === 'parked' ? 'failed' : 'pending', max_attempts: 8 },
         finished_at: status === 'parked' ? new Date() : null,
         error: JSON.stringify({ code: 'GATEWAY_UNAVAILABLE' }),
       })

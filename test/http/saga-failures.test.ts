@@ -73,7 +73,7 @@ async function stands({ name, step, isUndoing, isParked, code, property = 'prope
     .insertInto('saga_step')
     .values({
       ...{ saga_id: id, step_no: step.no, direction, name: step.name, class: 'COMPENSABLE', attempt: 3 },
-      ...{ effect_key: `${id}-${step.no}-${direction}`, kind: step.isCall ? 'EXTERNAL' : 'LOCAL', max_attempts: 8 },
+      ...{ kind: step.isCall ? 'EXTERNAL' : 'LOCAL', max_attempts: 8 },
       status: isParked ? 'failed' : 'pending',
       started_at: new Date(),
       finished_at: isParked ? new Date() : null,

@@ -65,7 +65,6 @@ const step = (saga: string, no: number, direction: 'F' | 'C', fields: Partial<In
     class: no === 1 ? ('READ' as const) : ('COMPENSABLE' as const),
     attempt: 1,
     max_attempts: 8,
-    effect_key: `${saga}-${no}-${direction}`,
     started_at: started,
     finished_at: fields.status === 'pending' ? null : new Date(started.getTime() + 40),
     done_at_version: done ? no : null,

@@ -236,7 +236,7 @@ export const addBackingOff = async (http: Http): Promise<string> => {
     .insertInto('saga_step')
     .values({
       ...{ saga_id: id, step_no: 1, direction: 'F', name: 'validatePayment', kind: 'LOCAL', class: 'READ' },
-      ...{ attempt: 1, max_attempts: 8, effect_key: `${id}-1-F`, error: '{"code":"STEP_FAILED"}' },
+      ...{ attempt: 1, max_attempts: 8, error: '{"code":"STEP_FAILED"}' },
     })
     .execute();
   return id;

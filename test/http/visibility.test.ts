@@ -67,8 +67,8 @@ beforeAll(async () => {
   await sql`UPDATE saga SET notes = ${SECRETS.note}, error_detail = '{"details":{"amountMinor":987654,"code":"CARD_DECLINED"}}' WHERE id = ${sagaId}`.execute(
     db,
   );
-  await sql`INSERT INTO saga_step (saga_id, step_no, direction, name, kind, class, status, max_attempts, effect_key, finished_at, done_at_version, result)
-    VALUES (${sagaId}, 1, 'F', 'validatePayment', 'LOCAL', 'READ', 'done', 3, ${`${sagaId}-1-F`}, now(), 1,
+  await sql`INSERT INTO saga_step (saga_id, step_no, direction, name, kind, class, status, max_attempts, finished_at, done_at_version, result)
+    VALUES (${sagaId}, 1, 'F', 'validatePayment', 'LOCAL', 'READ', 'done', 3, now(), 1,
       ${JSON.stringify({ amountMinor: 987_654, guestName: SECRETS.name, paymentId: 'payment-7', amount: '9876.54' })}::jsonb)`.execute(
     db,
   );

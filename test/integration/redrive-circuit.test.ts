@@ -60,8 +60,8 @@ async function parkedUndoing(): Promise<Parked> {
   expect((await bed.post(`/sagas/executions/${id}/cancel`, { reason: 'Another guest' })).status).toBe(200);
   await at('compensating', 5);
   await sql`
-    INSERT INTO saga_step (saga_id, step_no, direction, effect_key, name, kind, class, status, attempt, max_attempts, started_at, finished_at, error)
-    SELECT saga_id, step_no, 'C', saga_id || '-5-C', name, kind, class, 'failed', 8, 8, now(), now(), ${OUTAGE}::jsonb
+    INSERT INTO saga_step (saga_id, step_no, direction, name, kind, class, status, attempt, max_attempts, started_at, finished_at, error)
+    SELECT saga_id, step_no, 'C', name, kind, class, 'failed', 8, 8, now(), now(), ${OUTAGE}::jsonb
       FROM saga_step WHERE saga_id = ${id} AND step_no = 5 AND direction = 'F'
     ON CONFLICT (saga_id, step_no, direction) DO UPDATE SET status = 'failed', finished_at = now(), error = ${OUTAGE}::jsonb`.execute(
     bed.db,

@@ -68,7 +68,9 @@ async function rowsOf(stay: string): Promise<Readonly<Record<string, readonly st
     saga: await ids(sagas),
     request: await ids(`SELECT id FROM saga WHERE request_id IS NOT NULL AND id IN (${sagas})`),
     outcome: await ids(`SELECT id FROM saga WHERE finished_at IS NOT NULL AND id IN (${sagas})`),
-    step: await ids(`SELECT effect_key AS id FROM saga_step WHERE saga_id IN (${sagas})`),
+    step: await ids(
+      `SELECT saga_id || '-' || step_no || '-' || direction AS id FROM saga_step WHERE saga_id IN (${sagas})`,
+    ),
     task: await ids('SELECT id FROM task WHERE reservation_id = $stay'),
     transaction: await ids('SELECT id FROM transaction WHERE reservation_id = $stay'),
     payment: await ids('SELECT id FROM payment WHERE reservation_id = $stay'),

@@ -88,7 +88,7 @@ describe('what waits to be sent', () => {
     // can see them any more. In a server that others use that is a matter of luck, so here there is room for all three.
     const { rows: options } = await sql<{ reloptions: readonly string[] }>`
       SELECT reloptions FROM pg_class WHERE oid = 'notification'::regclass`.execute(db);
-    expect(options).toEqual([{ reloptions: ['fillfactor=40'] }]);
+    expect(options).toEqual([{ reloptions: ['fillfactor=30'] }]);
     await sql`TRUNCATE notification CASCADE`.execute(db);
     await sql`ALTER TABLE notification SET (fillfactor = 20)`.execute(db);
     await order(ids(100));

@@ -280,7 +280,6 @@ async function addSteps(sagaId: string): Promise<void> {
         name,
         class: 'COMPENSABLE',
         kind: 'LOCAL',
-        effect_key: `${sagaId}-${step_no}-${direction}`,
         status,
         attempt: status === 'failed' ? 3 : 1,
         max_attempts: 3,

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Json, StaffRole } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { packed, unpacked } from '../../kernel/packed.ts';
 import { isStaffOf } from '../people/reach.ts';
 import { inPortfolio } from '../properties/portfolio.ts';
 import { type Found, OBSTACLES, type Obstacle, ROLES, type Wanted } from './candidates.ts';
@@ -10,12 +11,12 @@ import { MAX_EXPLAINED, type Roster } from './staffing.ts';
 
 /**
  * Why this person was chosen: the scores of those who could, and the obstacles of the others. Stored with
- * every assignment, so it is kept short: rows are lists, and `explanationView` gives the numbers their names.
+ * every assignment, so it is kept short: rows are lists, deflated, and `explanationView` gives the numbers their names.
  */
 
 /** `staffId, workload, proximity, primary, fairness, total, travelKm, bookedMinutes, tasksThatDay` */
 type CandidateRow = readonly [string, number, number, number, number, number, number | null, number, number];
-interface StoredExplanation {
+interface Explanation {
   readonly at: string;
   readonly startsAt: string;
   /** 2: those who had not answered were asked again. Absent: 1. */
@@ -26,17 +27,22 @@ interface StoredExplanation {
   /** How many; with their ids where all staff is few. */
   readonly excluded: Readonly<Partial<Record<Obstacle, number | readonly string[]>>>;
 }
+/** `excluded` is searched (`lookAgainFor`); the rest is `packed`, in base64. Those of before are plain. */
+type StoredExplanation = Explanation | (Pick<Explanation, 'excluded'> & { readonly packed: string });
 
 /** The explanation of a choice as it is stored; the first of `ranked` is the chosen one. `round` 2: people were asked once more. */
 export function explain(wanted: Wanted, roster: Roster, { startMs, ranked, obstacles }: Found, round: 1 | 2): Json {
   const { rules } = roster;
-  const stored: StoredExplanation = {
+  const choice: Omit<Explanation, 'excluded'> = {
     at: new Date(roster.nowMs).toISOString(),
     startsAt: new Date(startMs).toISOString(),
     ...(round === 2 && { round }),
     weights: [rules.workloadPercent, rules.proximityPercent, rules.primaryPercent, rules.fairnessPercent],
     chosen: ranked[0]?.staffId ?? null,
     candidates: ranked.slice(0, MAX_EXPLAINED).map(rowOf),
+  };
+  const stored: StoredExplanation = {
+    packed: packed(JSON.stringify(choice)).toString('base64'),
     excluded: excludedFrom(wanted, roster, obstacles),
   };
   return stored as unknown as Json;
@@ -58,7 +64,7 @@ function excludedFrom(
   wanted: Wanted,
   { people, census }: Roster,
   obstacles: Found['obstacles'],
-): StoredExplanation['excluded'] {
+): Explanation['excluded'] {
   const roles = ROLES[wanted.type];
   // A person who was not read has another role, is not active, or works elsewhere.
   const unread = (role: StaffRole, active: boolean): Obstacle =>
@@ -200,8 +206,14 @@ function shownOf(view: AssignmentView, reached: ReadonlySet<string>): Assignment
   };
 }
 
+const choiceOf = ({ excluded, packed: rest }: { readonly packed: string } & Pick<Explanation, 'excluded'>) => ({
+  ...(JSON.parse(String(unpacked(Buffer.from(rest, 'base64')))) as Omit<Explanation, 'excluded'>),
+  excluded,
+});
+
 /** It is kept after the person it chose has lost the task: it still says who could do it, but nobody is chosen by it any more. */
-const explanationView = (stored: StoredExplanation, assigneeId: string | null) => {
+const explanationView = (kept: StoredExplanation, assigneeId: string | null) => {
+  const stored = 'packed' in kept ? choiceOf(kept) : kept;
   const [workload, proximity, primary, fairness] = stored.weights;
   return {
     decidedAt: stored.at,

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { effectKeyOf } from '../../db/effect-key.ts';
 import type { EntryName } from './timeline-places.ts';
 import { STATE_STEP, STAY_STATES } from './timeline-sources.ts';
 
@@ -63,7 +64,7 @@ export interface StepOfSaga {
 /** The steps of a stay's sagas that have changed its state, or its access; the last of each name first. */
 export async function readChangingSteps(db: Db, reservationId: string): Promise<readonly StepOfSaga[]> {
   const { rows } = await sql<StepOfSaga>`
-    SELECT s.name AS saga, st.saga_id, st.effect_key, st.name, st.status = 'skipped' AS "isByHand" FROM saga s JOIN saga_step st ON st.saga_id = s.id
+    SELECT s.name AS saga, st.saga_id, ${effectKeyOf('st')} AS effect_key, st.name, st.status = 'skipped' AS "isByHand" FROM saga s JOIN saga_step st ON st.saga_id = s.id
      WHERE st.saga_id = ANY(ARRAY(SELECT o.id FROM saga o WHERE o.subject_id = ${reservationId} AND o.subject_type <> 'transaction'))
        AND st.status IN ('done', 'skipped') AND st.name = ANY(${[STATE_STEP, ...ENDING_ACCESS]}::text[])
      ORDER BY st.finished_at DESC`.execute(db);

@@ -1,4 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { effectKeyOf } from '../../db/effect-key.ts';
 import { literal } from '../../db/literal.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { isAboutStay } from '../messages/about-stay.ts';
@@ -56,7 +57,7 @@ export function sourcesOfStay(reservationId: string, reader: TimelineReader): Ti
           UNION SELECT x.payout_saga FROM transaction x WHERE x.reservation_id = ${reservationId} AND x.payout_saga IS NOT NULL))
          AND ${startedBy === null ? sql`true` : sql`s.requested_by = ${startedBy}`} AND ${inPortfolio(sql.ref('s.property_id'), agentId)}),
     steps AS MATERIALIZED (
-      SELECT st.saga_id, st.effect_key, st.name, st.status, st.direction, s.name AS saga,
+      SELECT st.saga_id, ${effectKeyOf('st')} AS effect_key, st.name, st.status, st.direction, s.name AS saga,
              greatest(coalesce(st.started_at, st.finished_at, s.updated_at), s.requested_at) AS at
         FROM saga_step st JOIN sagas s ON s.id = st.saga_id WHERE st.saga_id = ANY(ARRAY(SELECT id FROM sagas)))`;
   const stepOf = (saga: string, key: string) =>

@@ -59,18 +59,19 @@ export async function myTasks(db: Db, worker: Worker, filter: MyTaskFilter, page
   const after = page.after
     ? sql`(${START}, t.id) > (${page.after.at}::timestamptz, ${page.after.id}::text)`
     : sql`true`;
-  const status =
+  const status = (task: 't' | 'n') =>
     filter.status === undefined
-      ? sql`t.status NOT IN ('CANCELLED', 'MERGED') AND t.status <> 'OVERTAKEN'`
-      : sql`t.status = ${literal(filter.status)}`;
+      ? sql`${sql.ref(`${task}.status`)} NOT IN ('CANCELLED', 'MERGED') AND ${sql.ref(`${task}.status`)} <> 'OVERTAKEN'`
+      : sql`${sql.ref(`${task}.status`)} = ${literal(filter.status)}`;
   const { rows } = await sql<Row>`
     SELECT ${COLUMNS} FROM task t JOIN property p ON p.id = t.property_id
-     WHERE t.assignee_id = ${worker.staffId} AND t.deleted_at IS NULL AND ${status} AND ${within(worker.staffId, filter)} AND ${after}
+     WHERE t.assignee_id = ${worker.staffId} AND t.deleted_at IS NULL AND ${status('t')} AND ${within(worker.staffId, filter, status('n'))} AND ${after}
      ORDER BY ${START}, t.id LIMIT ${page.limit + 1}::int`.execute(db);
   return cutPage(rows, page.limit, (row) => viewOf(row, worker));
 }
 
-function within(staffId: string, { from, to }: MyTaskFilter): RawBuilder<unknown> {
+/** `status`: of tasks `n`, without which none of them is looked for. */
+function within(staffId: string, { from, to }: MyTaskFilter, status: RawBuilder<unknown>): RawBuilder<unknown> {
   if (from !== undefined || to !== undefined) {
     const begins = from === undefined ? sql`true` : sql`${START} >= ${from}::timestamptz`;
     return to === undefined ? begins : sql`${begins} AND ${START} < ${to}::timestamptz`;
@@ -79,17 +80,20 @@ function within(staffId: string, { from, to }: MyTaskFilter): RawBuilder<unknown
   // The days around, whatever the zone, and what is open: each by an index, so that years of done work are not read.
   return sql`${START} < ${today} + interval '8 days' AND (${START} >= ${today} OR t.status IN ('ASSIGNED', 'IN_PROGRESS') OR t.completed_at >= ${today})
     AND t.id = ANY(ARRAY(
-      SELECT n.id FROM task n WHERE n.assignee_id = ${staffId} AND coalesce(n.slot_start, n.scheduled_at) >= now() - interval '2 days'
+      SELECT n.id FROM task n WHERE n.assignee_id = ${staffId} AND n.deleted_at IS NULL AND ${status}
+        AND coalesce(n.slot_start, n.scheduled_at) >= now() - interval '2 days'
         AND coalesce(n.slot_start, n.scheduled_at) < now() + interval '10 days'
       UNION SELECT o.id FROM task o WHERE o.assignee_id = ${staffId} AND o.status IN ('ASSIGNED', 'IN_PROGRESS')))`;
 }
+
+const IN_CALENDAR = sql`${START} >= now() - interval '30 days' AND ${START} < now() + interval '90 days'`;
 
 /** For the calendar of somebody: also what was cancelled, so that it disappears from there. */
 export async function calendarTasks(db: Db, staffId: string): Promise<readonly MyTask[]> {
   const { rows } = await sql<Row>`
     SELECT ${COLUMNS} FROM task t JOIN property p ON p.id = t.property_id
-     WHERE t.assignee_id = ${staffId} AND t.status <> 'MERGED'
-       AND ${START} >= now() - interval '30 days' AND ${START} < now() + interval '90 days'
+     WHERE t.assignee_id = ${staffId} AND (t.deleted_at IS NULL AND t.status NOT IN ('CANCELLED', 'MERGED') AND ${IN_CALENDAR}
+           OR (t.deleted_at IS NOT NULL OR t.status IN ('CANCELLED', 'MERGED')) AND t.status <> 'MERGED' AND ${IN_CALENDAR})
      ORDER BY ${START}, t.id LIMIT ${MAX_EVENTS}::int`.execute(db);
   return rows.map((row) => viewOf(row, { staffId, seesTitles: false }));
 }

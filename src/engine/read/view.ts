@@ -151,7 +151,7 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
     status: row.status,
     attempts: row.attempt,
     maxAttempts: row.max_attempts,
-    effectKey: row.effect_key,
+    effectKey: effectKey(row.saga_id, row.step_no, row.direction),
     output: shownOutput(row.result, definition),
     error: publicError(row.error, reader),
     startedAt: row.started_at?.toISOString() ?? null,

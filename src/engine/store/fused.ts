@@ -218,10 +218,10 @@ function forward(
     RETURNING s.id AS saga_id, s.subject_id, s.requested_at, s.version, due.vals, due."end",
       s.id || ${`-${step.no}-F`}::text AS effect_key, s.id || ${`-${step.no}-F`}::text AS forward_key)
     ${parts.ctes}, record AS (
-    INSERT INTO saga_step AS t (saga_id, step_no, direction, name, kind, class, status, attempt, max_attempts, effect_key, result,
+    INSERT INTO saga_step AS t (saga_id, step_no, direction, name, kind, class, status, attempt, max_attempts, result,
       started_at, finished_at, done_at_version)
     SELECT g.saga_id, ${step.no}::int, 'F', ${step.name}::text, 'LOCAL', ${step.class}::text, 'done', 1, ${step.maxAttempts}::int,
-      g.effect_key, ${parts.result}, statement_timestamp(), clock_timestamp(), g.version
+      ${parts.result}, statement_timestamp(), clock_timestamp(), g.version
       FROM guard g ${parts.join}
     ON CONFLICT (saga_id, step_no, direction) DO UPDATE SET status = 'done', attempt = t.attempt + 1, result = excluded.result,
       started_at = excluded.started_at, finished_at = excluded.finished_at, done_at_version = excluded.done_at_version

@@ -2,7 +2,6 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Json } from '../../db/schema.ts';
-import { effectKey } from '../../kernel/ids.ts';
 import type { RecordedError } from '../answers.ts';
 import { COMPENSATION_RETRY, type SagaDefinition } from '../definition.ts';
 import type { DueStep } from '../state.ts';
@@ -21,7 +20,6 @@ const rowOf = ({ state, step, direction }: DueStep) => ({
   name: step.name,
   kind: kindOf(step),
   class: step.class,
-  effect_key: effectKey(state.id, step.no, direction),
 });
 const KEY = ['saga_id', 'step_no', 'direction'] as const;
 
@@ -265,7 +263,6 @@ export async function insertCompensations(
           kind: kindOf(step),
           class: step?.class ?? ('COMPENSABLE' as const),
           max_attempts: COMPENSATION_RETRY.attempts,
-          effect_key: effectKey(sagaId, no, 'C'),
         };
       }),
     )

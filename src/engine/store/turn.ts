@@ -92,13 +92,13 @@ export function compileTurn(db: Db): TurnStatement {
      WHERE s.id = due.saga_id AND s.generation = due.generation AND s.current_step = due.step_no AND s.status = 'running'
        AND acted.highest IS NOT NULL
     RETURNING s.id AS saga_id, s.generation, s.version, due.error, due.note, due.alert, due.step_no, due.name, due.class, due.max_attempts), failed AS (
-    INSERT INTO saga_step AS t (saga_id, step_no, direction, name, kind, class, status, attempt, max_attempts, effect_key, error,
+    INSERT INTO saga_step AS t (saga_id, step_no, direction, name, kind, class, status, attempt, max_attempts, error,
       started_at, finished_at)
-    SELECT g.saga_id, g.step_no, 'F', g.name, 'LOCAL', g.class, 'failed', 1, g.max_attempts, g.saga_id || '-' || g.step_no || '-F', g.error, clock_timestamp(), clock_timestamp() FROM guard g
+    SELECT g.saga_id, g.step_no, 'F', g.name, 'LOCAL', g.class, 'failed', 1, g.max_attempts, g.error, clock_timestamp(), clock_timestamp() FROM guard g
     ON CONFLICT (saga_id, step_no, direction) DO UPDATE SET status = 'failed', attempt = t.attempt + 1, error = excluded.error,
       lease_until = NULL, finished_at = excluded.finished_at), undoing AS (
-    INSERT INTO saga_step (saga_id, step_no, direction, name, kind, class, max_attempts, effect_key)
-    SELECT f.saga_id, f.step_no, 'C', f.name, f.kind, f.class, ${COMPENSATION_RETRY.attempts}::int, f.saga_id || '-' || f.step_no || '-C'
+    INSERT INTO saga_step (saga_id, step_no, direction, name, kind, class, max_attempts)
+    SELECT f.saga_id, f.step_no, 'C', f.name, f.kind, f.class, ${COMPENSATION_RETRY.attempts}::int
       FROM guard g JOIN saga_step f ON f.saga_id = ${inEachPartition(sql`g.saga_id`)} AND ${ACTED}
     RETURNING saga_id, step_no), noted AS (
     ${auditRows(sql`(SELECT g.saga_id AS stream_id, a.event, false AS ends, a.actor, g.saga_id, a.reservation_id, a.request_id, a.body

@@ -2,7 +2,6 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Json } from '../../db/schema.ts';
-import { effectKey } from '../../kernel/ids.ts';
 import type { DueStep } from '../state.ts';
 
 /** The rows of steps that wait, and of `saga_signal`. All is written under the lock of the saga's row. */
@@ -19,7 +18,6 @@ export async function recordWaiting(tx: Tx, { state, step }: DueStep, timeoutMs:
       name: step.name,
       kind: 'LOCAL',
       class: step.class,
-      effect_key: effectKey(state.id, step.no, 'F'),
       status: 'waiting',
       attempt: 1,
       max_attempts: step.maxAttempts,
