@@ -17,7 +17,17 @@ afterAll(async () => {
   await database.drop();
 });
 
-type Column = 'stream_id' | 'seq' | 'micros' | 'event' | 'ends' | 'actor' | 'saga_id' | 'reservation_id' | 'request_id' | 'body';
+type Column =
+  | 'stream_id'
+  | 'seq'
+  | 'micros'
+  | 'event'
+  | 'ends'
+  | 'actor'
+  | 'saga_id'
+  | 'reservation_id'
+  | 'request_id'
+  | 'body';
 type Row = Readonly<Record<Column, string | null>> & { readonly hash: Buffer; readonly prev_hash: Buffer };
 const HASHED = [
   'stream_id',
