@@ -2304,11 +2304,19 @@ END $function$;
 CREATE FUNCTION audit_hash(a audit_log)
  RETURNS bytea
  LANGUAGE sql
- IMMUTABLE
+ STABLE
 AS $function$   -- all columns; '=' tells '' from null
-  SELECT sha256(a.prev_hash || string_agg(sha256(convert_to(coalesce('=' || x, ''),'UTF8')), ''::bytea ORDER BY n))
-    FROM unnest(ARRAY[a.stream_id, a.seq::text, (extract(epoch FROM a.at) * 1000000)::bigint::text, a.event, a.ends::text, a.actor,
-                      a.saga_id, a.reservation_id, a.request_id, a.body]) WITH ORDINALITY u(x, n) $function$;
+  SELECT sha256(a.prev_hash
+    || sha256(convert_to(coalesce('=' || a.stream_id, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || a.seq::text, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || (extract(epoch FROM a.at) * 1000000)::bigint::text, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || a.event, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || a.ends::text, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || a.actor, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || a.saga_id, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || a.reservation_id, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || a.request_id, ''), 'UTF8'))
+    || sha256(convert_to(coalesce('=' || a.body, ''), 'UTF8'))) $function$;
 
 CREATE FUNCTION close_partition(t text, until text, closed text)
  RETURNS void

@@ -7,7 +7,7 @@ import {
   progressOf,
   type RedriveRow,
   recordTried,
-  redrivesDue,
+  redrivesAtHand,
   redrivesToSettle,
   settleTried,
   takeRedrive,
@@ -30,14 +30,16 @@ export interface RedriveParts {
 /** One round. Answers how many sagas were tried. */
 export async function driveRedrives(parts: RedriveParts, signal?: AbortSignal): Promise<number> {
   let tried = 0;
-  for (const id of await redrivesDue(parts.db)) {
+  const { due, toSettle } = await redrivesAtHand(parts.db);
+  for (const id of due) {
     const second = await retryContention(() => nextSecond(parts.db, id));
     for (const no of second?.next ?? []) {
       if (signal?.aborted === true) return tried;
       if (second && (await tryOne(parts, second.redrive, no))) tried += 1;
     }
   }
-  for (const id of await redrivesToSettle(parts.db))
+  // Those that were due may be over by now.
+  for (const id of due.length === 0 ? toSettle : await redrivesToSettle(parts.db))
     await retryContention(() => parts.db.transaction().execute((tx) => settleTried(tx, id)));
   return tried;
 }

@@ -56,14 +56,25 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
   }
 
   const noticeAll = (): void => notice(waiting.keys());
-  const poll = setInterval(noticeAll, POLL_MS);
+  let poll: NodeJS.Timeout | undefined;
+  /** Rests while nobody waits. */
+  function pollOrRest(): void {
+    if (waiting.size === 0) {
+      clearInterval(poll);
+      poll = undefined;
+    }
+    noticeAll();
+  }
   let listener: ReturnType<typeof listenForAnswers> | undefined;
   let isClosed = false;
 
   return {
     async wait(sagaId, waitMs, look, signal) {
       if (waitMs <= 0) return look ? ((await readAnswers(db, [sagaId]))[0]?.answer ?? null) : null;
-      if (!isClosed) listener ??= listenForAnswers(databaseUrl, notice, noticeAll);
+      if (!isClosed) {
+        listener ??= listenForAnswers(databaseUrl, notice, noticeAll);
+        poll ??= setInterval(pollOrRest, POLL_MS);
+      }
       return new Promise((resolve) => {
         const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
         waiting.set(sagaId, waiters);

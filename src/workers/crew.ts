@@ -33,6 +33,12 @@ export function workOf<Parts>(
   return work;
 }
 
+/**
+ * Between two looks for sweeps of workers that have died. Nobody waits for their jobs: what is due stands in Postgres, and has the
+ * next job as soon as it is asked for (`due-look.ts`).
+ */
+const STALLED_SWEEP_MS = 5_000;
+
 /** One queue of the table. Throws `InvariantError` for a job without a handler. */
 export function sweepWork<Parts>(queue: string, rows: SweepQueueRow<Parts>, parts: Parts): QueueWork {
   const { concurrency, jobs } = rows;
@@ -46,7 +52,11 @@ export function sweepWork<Parts>(queue: string, rows: SweepQueueRow<Parts>, part
     queue,
     concurrency,
     handlerOf: (name) => handlers.get(name),
-    settings: { removeOnComplete: { age: 3_600, count: 200 }, removeOnFail: { age: 86_400, count: 1_000 } },
+    settings: {
+      removeOnComplete: { age: 3_600, count: 200 },
+      removeOnFail: { age: 86_400, count: 1_000 },
+      stalledInterval: STALLED_SWEEP_MS,
+    },
   };
 }
 

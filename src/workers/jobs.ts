@@ -69,8 +69,8 @@ export type JobTable<Parts> = { readonly [Queue in SweepQueue]: SweepQueueRow<Pa
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
-/** Of a sweep that is run when something is due. */
-const ANYWAY_MS = 10 * SECOND_MS;
+/** Of a sweep that is run when something is due: soon enough that the watchdog need not tell of what nobody has looked for. */
+const ANYWAY_MS = MINUTE_MS;
 
 export const JOBS = {
   notifications: {

@@ -15,7 +15,7 @@ export type WorkerOptionsBase = Pick<
   'connection' | 'prefix' | 'lockDuration' | 'stalledInterval' | 'maxStalledCount'
 >;
 
-/** A worker that dies is noticed within a few seconds (queue.md 4). */
+/** A worker that dies is noticed within a few seconds (queue.md 4); a queue of sweeps is looked at less often (`crew.ts`). */
 export const workerOptions = (redisUrl: string, prefix: string): WorkerOptionsBase => ({
   connection: workerConnection(redisUrl),
   prefix: keyPrefix(prefix),
@@ -53,7 +53,7 @@ export interface QueueWork {
   readonly concurrency: number;
   /** Undefined: there is no such job, and it is refused. */
   readonly handlerOf: (jobName: string) => JobHandler | undefined;
-  readonly settings?: Pick<WorkerOptions, 'settings' | 'removeOnComplete' | 'removeOnFail'>;
+  readonly settings?: Pick<WorkerOptions, 'settings' | 'removeOnComplete' | 'removeOnFail' | 'stalledInterval'>;
 }
 
 /** Shared by all workers of a process. */

@@ -81,31 +81,36 @@ export async function endRedrive(tx: Tx, redrive: RedriveRow, as: 'DONE' | 'FAIL
 }
 
 const MAX_OPEN = 50;
-/** Ids of those whose next second has come. */
-export async function redrivesDue(db: Db): Promise<readonly string[]> {
-  const rows = await db
-    .selectFrom('redrive')
-    .select('id')
-    .where('ended_at', 'is', null)
-    .where('due_at', '<=', sql<Date>`now()`)
-    .orderBy('due_at')
-    .limit(MAX_OPEN)
-    .execute();
-  return rows.map(({ id }) => id);
-}
-
-/** Ids of those that are over, with sagas that were tried and are under way still. */
-export async function redrivesToSettle(db: Db): Promise<readonly string[]> {
-  const rows = await db
+/** Of those that are over, with sagas that were tried and are under way still. */
+const toSettle = (db: Db) =>
+  db
     .selectFrom('redrive_saga as i')
     .innerJoin('redrive as r', 'r.id', 'i.redrive_id')
     .select('r.id')
     .distinct()
     .where('i.status', '=', literal('RETRIED'))
     .where('r.ended_at', 'is not', null)
-    .limit(MAX_OPEN)
-    .execute();
-  return rows.map(({ id }) => id);
+    .limit(MAX_OPEN);
+
+/** Ids of redrives that there is something to do for. */
+export interface RedrivesAtHand {
+  /** Their next second has come. */
+  readonly due: readonly string[];
+  /** They are over, with sagas that were tried and are under way still. */
+  readonly toSettle: readonly string[];
+}
+
+/** One statement for both: every worker asks once a second, and there is hardly ever anything. */
+export async function redrivesAtHand(db: Db): Promise<RedrivesAtHand> {
+  const { rows } = await sql<{ due: string[]; settle: string[] }>`
+    SELECT ARRAY(SELECT r.id FROM redrive r WHERE r.ended_at IS NULL AND r.due_at <= now() ORDER BY r.due_at LIMIT ${literal(MAX_OPEN)}) AS due,
+           ARRAY(${toSettle(db)}) AS settle`.execute(db);
+  return { due: rows[0]?.due ?? [], toSettle: rows[0]?.settle ?? [] };
+}
+
+/** Ids of those that are over, with sagas that were tried and are under way still. */
+export async function redrivesToSettle(db: Db): Promise<readonly string[]> {
+  return (await toSettle(db).execute()).map(({ id }) => id);
 }
 
 /** Takes the next second of a redrive under its row lock; undefined: another process has it, or it is not due. */

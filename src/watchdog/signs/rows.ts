@@ -13,19 +13,14 @@ export const waitingSign = (db: Db): Sign => ({
   kinds: ['WORK_WAITS'],
   async look() {
     const asked = WATCHED.map(
-      ({ rows, since }, n) =>
-        sql`(SELECT due.at FROM (SELECT ${since} AS at ${rows} ORDER BY ${since} LIMIT 1) due) AS ${sql.id(`since_${n}`)}`,
+      ({ rows, since, lateAfterMinutes }, n) =>
+        sql`(SELECT due.at FROM (SELECT ${since} AS at ${rows} ORDER BY ${since} LIMIT 1) due
+              WHERE due.at < now() - ${lateAfterMinutes}::float8 * interval '1 minute') AS ${sql.id(`since_${n}`)}`,
     );
-    const { rows } = await sql<Readonly<Record<string, Date | null>>>`SELECT now() AS now, ${sql.join(asked)}`.execute(
-      db,
-    );
-    const [row] = rows;
-    const nowMs = row?.['now']?.getTime() ?? 0;
-    return WATCHED.flatMap(({ what, lateAfterMinutes }, n) => {
-      const since = row?.[`since_${n}`] ?? null;
-      return since !== null && nowMs - since.getTime() > lateAfterMinutes * 60_000
-        ? [{ kind: 'WORK_WAITS', subject: what, since } as const]
-        : [];
+    const { rows } = await sql<Readonly<Record<string, Date | null>>>`SELECT ${sql.join(asked)}`.execute(db);
+    return WATCHED.flatMap(({ what }, n) => {
+      const since = rows[0]?.[`since_${n}`] ?? null;
+      return since === null ? [] : [{ kind: 'WORK_WAITS', subject: what, since } as const];
     });
   },
 });
