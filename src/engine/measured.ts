@@ -21,10 +21,10 @@ export function measureStep({ definition, step, direction }: DueStep, result: En
   return outcome;
 }
 
-/** Name and content of the span of a step. */
-export const stepSpan = ({ definition, state, step, direction }: DueStep): [string, SpanAbout] => [
+/** Name and content of the span of a step. Whose it is says the run's, which is around it: there are many of these. */
+export const stepSpan = ({ definition, step, direction }: DueStep): [string, SpanAbout] => [
   `step ${definition.name}.${step.name}`,
-  { attributes: { 'roomy.saga.id': state.id, 'roomy.step': step.no, 'roomy.step.direction': direction } },
+  { attributes: { 'roomy.step': step.no, ...(direction === 'C' && { 'roomy.step.direction': direction }) } },
 ];
 
 /** Name and content of the span of a run of steps: within the trace of the request that started the saga. */

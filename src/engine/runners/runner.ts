@@ -2,7 +2,7 @@ import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import type { Ports } from '../../domain/ports.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
-import { inSpan } from '../../kernel/telemetry/tracing.ts';
+import { type OpenSpan, openSpan } from '../../kernel/telemetry/tracing.ts';
 import { deferIfUnreachable } from '../errors.ts';
 import type { Failpoint } from '../failpoint.ts';
 import { measureStep, stepSpan } from '../measured.ts';
@@ -25,26 +25,38 @@ export interface RunnerParts {
 /** Makes the function that runs due steps: a call with its lease, anything else in one transaction. */
 export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, slots: RunSlots): RunSteps {
   const prepare = createLocalSteps(db, ports, slots);
-  const runAhead = createAhead({ db, failpoint, slots, prepare, runAlone: (due) => measured(due, () => run(due)) });
+  const runAhead = createAhead({
+    db,
+    failpoint,
+    slots,
+    prepare,
+    runAlone: (due) => measured(due, (span) => run(due, span)),
+  });
   return async (due, signal) =>
     due.step.kind === 'call'
-      ? [{ due, result: await measured(due, () => runCall(due, signal)) }]
+      ? [{ due, result: await measured(due, (span) => span.within(() => runCall(due, signal))) }]
       : runAhead(due, signal);
 
-  async function measured(due: DueStep, work: () => Promise<RunResult>): Promise<RunResult> {
+  async function measured(due: DueStep, work: (span: OpenSpan) => Promise<RunResult>): Promise<RunResult> {
     const beganMs = performance.now();
-    return inSpan(...stepSpan(due), async (span) => {
-      const result = await work();
-      span.set({ 'roomy.step.outcome': measureStep(due, result, beganMs) });
+    const span = openSpan(...stepSpan(due));
+    try {
+      const result = await work(span);
+      const outcome = measureStep(due, result, beganMs);
+      if (outcome !== 'advanced') span.set({ 'roomy.step.outcome': outcome });
+      span.end();
       return result;
-    });
+    } catch (error) {
+      span.end(error);
+      throw error;
+    }
   }
 
-  async function run(due: DueStep): Promise<RunResult> {
+  async function run(due: DueStep, span: OpenSpan): Promise<RunResult> {
     const place = placeOf(due);
     try {
       await failpoint('before-step', place);
-      const advanced = await (due.step.kind === 'wait' ? beginWait(db, due) : runLocal(due));
+      const advanced = await (due.step.kind === 'wait' ? beginWait(db, due) : runLocal(due, span));
       await failpoint('after-commit', place);
       if (advanced === 'waits') return { kind: 'waits' };
       return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
@@ -54,9 +66,10 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, sl
   }
 
   /** Null when it was not due any more. Throws the step's own error; nothing of it is left behind then. */
-  async function runLocal(due: DueStep): Promise<Advanced | null> {
+  async function runLocal(due: DueStep, span: OpenSpan): Promise<Advanced | null> {
     const ready = await prepare(due);
-    if (ready.kind === 'transaction') return runInTransaction(db, due, ready.work);
+    if (ready.kind === 'transaction') return span.within(() => runInTransaction(db, due, ready.work));
+    // The statement is shared with other sagas: it belongs to their runs, not to one of their steps.
     return retryContention(() => ready.statement.run(ready.item));
   }
 

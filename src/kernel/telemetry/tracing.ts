@@ -66,9 +66,8 @@ export function openSpan(name: string, { kind, attributes = {}, parent = null }:
   const around = parent === null ? context.active() : contextOf(parent);
   const links = linksIn(around);
   const span = tracer.startSpan(name, { kind: kind ? KINDS[kind] : SpanKind.INTERNAL, attributes, links }, around);
-  const inside = trace.setSpan(links.length === 0 ? around : around.deleteValue(LINKS), span);
   return {
-    within: (work) => context.with(inside, work),
+    within: (work) => context.with(trace.setSpan(links.length === 0 ? around : around.deleteValue(LINKS), span), work),
     set: (more) => void span.setAttributes(more),
     rename: (to) => void span.updateName(to),
     end: (error) => endWith(span, error),
