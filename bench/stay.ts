@@ -183,6 +183,8 @@ async function whole(system: System, action: LaterAction, plan: LoadPlan, from: 
 
 /** Nobody asks for anything, and nothing is due. */
 async function measureIdle(system: System, idleSeconds: number) {
+  // What the last stays have changed is checked once a minute: that is work, and is not what idling costs.
+  await system.checked();
   await new Promise((resolve) => setTimeout(resolve, CALM_MS));
   const stop = system.meter();
   const startedAt = performance.now();

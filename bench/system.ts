@@ -36,6 +36,8 @@ export interface System extends Subject {
   readonly act: (action: Action, plan: LoadPlan, from: number) => Promise<Measured>;
   /** Waits until nothing of stays is left to do: no open saga, no task or message due, every event numbered. */
   readonly rest: () => Promise<void>;
+  /** Waits until the integrity of all that was changed has been looked at, which a sweep does once a minute. */
+  readonly checked: () => Promise<void>;
   /** What a consumer of the feed does; it is by this that events get their numbers. */
   readonly readFeed: () => Promise<void>;
   readonly databaseUrl: string;
@@ -139,6 +141,11 @@ export async function startSystem(
       const atRest = async () => (await number(left)) === 0;
       if (!(await waitUntil(atRest, AT_REST_WITHIN_MS, LOOK_FOR_REST_EVERY_MS)))
         throw new Error('the stays did not come to rest');
+    },
+    checked: async () => {
+      const isChecked = async () => (await number('SELECT count(*) AS n FROM integrity_mark')) === 0;
+      if (!(await waitUntil(isChecked, AT_REST_WITHIN_MS, LOOK_FOR_REST_EVERY_MS)))
+        throw new Error('not all that was changed was looked at');
     },
     readFeed: async () => {
       const { status } = await client.get('/api/production/events?after=0&limit=1');

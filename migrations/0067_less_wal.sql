@@ -1,7 +1,7 @@
 -- What a confirmed stay writes into the log, less by an eighth.
 
 -- In the order in which the programs take these: whoever waits, waits here, and nobody in a circle.
-LOCK TABLE saga, task, notification, domain_event, dev_mail IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE saga, saga_step, task, notification, domain_event, dev_mail IN ACCESS EXCLUSIVE MODE;
 
 -- Room on the page for the next versions of a row: then it is written where it stands, the log takes only what has changed of it, and no
 -- index hears of it. Pages that are there fill as they are.

@@ -51,17 +51,11 @@ export async function startTraces({
 
 async function batchesByOtlp(): Promise<SpanProcessor> {
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-  return new BatchSpanProcessor({
-    exporter: new OTLPTraceExporter(),
-    maxQueueSize: MAX_QUEUED,
-    maxExportBatchSize: SENT_AT_ONCE,
-  });
+  return new BatchSpanProcessor({ exporter: new OTLPTraceExporter(), maxQueueSize: MAX_QUEUED });
 }
 
 /** More are dropped: a collector that is away costs no memory without end. */
 const MAX_QUEUED = 8_192;
-/** Half as many requests as by default, each of which holds the event loop for some 5 ms. */
-const SENT_AT_ONCE = 1_024;
 
 function samplerOf({ sampler, ratio }: TraceOptions['sampling']): Sampler {
   const own: Readonly<Record<string, () => Sampler>> = {

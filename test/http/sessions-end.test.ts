@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   // What lost a deadlock is run again, and so would be green by itself.
   const circles = await deadlocks();
-  await http.stop();
+  await http?.stop();
   expect(circles).toBe(0);
 });
 const db = () => http.db;
@@ -202,7 +202,7 @@ async function atOnce({ id }: AccountRow, first: Press, second: Press): Promise<
 async function deadlocks(): Promise<number> {
   const others = async () => {
     const { rows } = await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-      WHERE datname = current_database() AND pid <> pg_backend_pid()`.execute(db());
+      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`.execute(db());
     return rows.length;
   };
   while ((await others()) > 0);

@@ -56,7 +56,7 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, sl
     const place = placeOf(due);
     try {
       await failpoint('before-step', place);
-      const advanced = await (due.step.kind === 'wait' ? beginWait(db, due) : runLocal(due, span));
+      const advanced = await (due.step.kind === 'wait' ? span.within(() => beginWait(db, due)) : runLocal(due, span));
       await failpoint('after-commit', place);
       if (advanced === 'waits') return { kind: 'waits' };
       return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
@@ -67,7 +67,8 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, sl
 
   /** Null when it was not due any more. Throws the step's own error; nothing of it is left behind then. */
   async function runLocal(due: DueStep, span: OpenSpan): Promise<Advanced | null> {
-    const ready = await prepare(due);
+    // A step that only reads does its work here.
+    const ready = await (due.step.class === 'READ' ? span.within(() => prepare(due)) : prepare(due));
     if (ready.kind === 'transaction') return span.within(() => runInTransaction(db, due, ready.work));
     // The statement is shared with other sagas: it belongs to their runs, not to one of their steps.
     return retryContention(() => ready.statement.run(ready.item));

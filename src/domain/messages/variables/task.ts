@@ -125,8 +125,11 @@ function severityOf({ taskType, completion }: Facts): string | null {
   return findings.some(({ severity }) => severity === 'SEVERE') ? 'severe' : 'minor';
 }
 
-/** Whether a message `b` is about the task of `n`. Those of a stay's task are found among all of the stay. */
-export const isAboutTask = sql<boolean>`(b.task_id = n.task_id AND b.reservation_id = n.reservation_id OR b.task_id = n.task_id AND b.reservation_id IS NULL)`;
+/**
+ * Whether a message `b` is about the task `t` of the message `n`. Those about a stay's task are found among all of that stay; `n` itself
+ * may be of another one, whose arrival has ended the task.
+ */
+export const isAboutTask = sql<boolean>`(b.task_id = n.task_id AND b.reservation_id = t.reservation_id OR b.task_id = n.task_id AND b.reservation_id IS NULL)`;
 
 /** The start that the recipient was last sent, among the messages `b` for which `which` holds; an ISO instant. */
 export const lastStartSent = (which: RawBuilder<unknown>) => sql<string | null>`(
