@@ -77,15 +77,22 @@ BEGIN RAISE EXCEPTION 'NO_STAFF_AVAILABLE' USING ERRCODE = 'RM001'; END $$;
 CREATE TRIGGER bench_refusal BEFORE INSERT ON notification FOR EACH ROW
   WHEN (NEW.event = 'NEW_RESERVATION' AND NEW.recipient_id = 'owner-refused') EXECUTE FUNCTION bench_refuse();`;
 
-/** Trees that `--against` may name keep the place of an event in its own row (until migration 46), or in a row for each (until 57). */
+/**
+ * Trees that `--against` may name keep the place of an event in its own row (until migration 46), or in a row for each (until 57). As
+ * one run of places: a row for each event would be compared with all before it.
+ */
 const NUMBERED = `
 DO $$ BEGIN
   IF to_regclass('event_place') IS NULL AND to_regclass('event_run') IS NULL THEN
     UPDATE domain_event e SET seq = placed.seq FROM (SELECT id, row_number() OVER (ORDER BY id) AS seq FROM domain_event) placed WHERE placed.id = e.id;
     UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq), 0) FROM domain_event);
   ELSE
-    EXECUTE format('INSERT INTO %I (seq, event_id) SELECT row_number() OVER (ORDER BY id), id FROM domain_event',
-      CASE WHEN to_regclass('event_run') IS NULL THEN 'event_place' ELSE 'event_run' END);
+    IF to_regclass('event_run') IS NULL THEN
+      INSERT INTO event_place (seq, event_id) SELECT row_number() OVER (ORDER BY id), id FROM domain_event;
+    ELSE
+      INSERT INTO event_run (seq, event_id, events) SELECT min(placed.seq), min(placed.id), count(*)
+        FROM (SELECT id, row_number() OVER (ORDER BY id) AS seq FROM domain_event) placed GROUP BY placed.id - placed.seq;
+    END IF;
     UPDATE event_feed SET last_seq = n.events, from_id = n.id, next_id = n.id
       FROM (SELECT count(*) AS events, coalesce(max(id), 0) + 1 AS id FROM domain_event) n;
   END IF;

@@ -437,24 +437,27 @@ const LOOKS = [
   ['390-ar', 390, 'light', 'ar'],
 ] as const;
 
-describe.runIf(PICTURES !== null)('the pictures', () => {
-  it.each(LOOKS)('are taken: %s', { timeout: WITHIN_MS }, async (look, width, colorScheme, language) => {
-    await mkdir(PICTURES ?? '', { recursive: true });
-    await page.emulateMedia({ colorScheme });
-    await chooseLanguage(language);
-    await page.setViewportSize({ width, height: width < 500 ? 844 : 800 });
-    const take = async (name: string): Promise<void> => {
-      const picture = withFewColours(await page.screenshot());
-      await writeFile(path.join(PICTURES ?? '', `${name}-${look}.png`), picture);
-    };
-    for (const [name, address] of Object.entries(pages)) {
-      if (name === 'nobody' || name === 'nothing') continue;
-      await beatOfAll();
-      await page.goto(`${served.url}${address}`);
-      if (name === 'metrics') await page.locator('.chart canvas').first().waitFor();
-      await take(name);
-    }
-    await openPlan();
-    await take('plan');
+if (PICTURES !== null) {
+  const folder = PICTURES;
+  describe('the pictures', () => {
+    it.each(LOOKS)('are taken: %s', { timeout: WITHIN_MS }, async (look, width, colorScheme, language) => {
+      await mkdir(folder, { recursive: true });
+      await page.emulateMedia({ colorScheme });
+      await chooseLanguage(language);
+      await page.setViewportSize({ width, height: width < 500 ? 844 : 800 });
+      const take = async (name: string): Promise<void> => {
+        const picture = withFewColours(await page.screenshot());
+        await writeFile(path.join(folder, `${name}-${look}.png`), picture);
+      };
+      for (const [name, address] of Object.entries(pages)) {
+        if (name === 'nobody' || name === 'nothing') continue;
+        await beatOfAll();
+        await page.goto(`${served.url}${address}`);
+        if (name === 'metrics') await page.locator('.chart canvas').first().waitFor();
+        await take(name);
+      }
+      await openPlan();
+      await take('plan');
+    });
   });
-});
+}
