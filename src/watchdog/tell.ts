@@ -66,7 +66,7 @@ export function createTeller(parts: TellerParts): Teller {
     );
     const stays = await staysInBrief(db, [...new Set(reservations)]);
     const sagas = told.flatMap(({ incident }) => incident.examples.flatMap(({ sagaId }) => sagaId ?? []));
-    // What is told besides keeps no notice from going.
+    // The mail goes without what has been tried, when that cannot be read.
     const tried = await triedSagas(db, sagas, parts.definitions).catch(() => new Map<string, never>());
     const mail = mailOf(told, {
       publicUrl: parts.publicUrl,

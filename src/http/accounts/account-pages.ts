@@ -90,7 +90,7 @@ function registerEndings(register: Register, services: Services): void {
     if (session !== null) services.standing.changed(session.account.principal);
     if (isOver) {
       dropSession(c, services);
-      // Whoever comes next on this browser is led to no page of theirs.
+      // The next person who signs in on this browser must not be sent to the page that this one had asked for.
       forgetWayBack(c, services);
     }
     return c.redirect(isOver ? '/sign-in' : '/account', 303);
