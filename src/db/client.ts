@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
-import { type CompiledQuery, Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'kysely';
+import {
+  type CompiledQuery,
+  Kysely,
+  PostgresDialect,
+  type PostgresPool,
+  type PostgresQueryResult,
+  type Transaction,
+} from 'kysely';
 import pg from 'pg';
-import { required } from '../kernel/errors.ts';
+import { InvariantError, required } from '../kernel/errors.ts';
 import { noOutages, type Outages } from '../kernel/outages.ts';
 import { isMeasuring, observe, secondsSince } from '../kernel/telemetry/measure.ts';
 import { isInTrace } from '../kernel/telemetry/tracing.ts';
@@ -100,11 +107,53 @@ export type SendNext = <Row>(query: CompiledQuery<Row>) => Promise<readonly Row[
  * server runs them in order, and each is a transaction of its own: one that fails does not stop those behind it. The first
  * leaves at once; those that follow in the same turn of the event loop leave together.
  */
-export async function inSequence<T>(db: Db, work: (send: SendNext) => Promise<T>): Promise<T> {
+export const inSequence = <T>(db: Db, work: (send: SendNext) => Promise<T>): Promise<T> =>
+  onConnection(db, 1, (ask) => work(sendBy(ask)));
+
+/**
+ * Statements that follow one another as in `inSequence`, all in one transaction, and leave together: one that fails undoes
+ * all of them. Null: one has failed, and nothing was done. Throws when it is not known whether they were committed.
+ */
+export const inOneCommit = <T>(db: Db, work: (send: SendNext) => T): Promise<T | null> =>
+  onConnection(db, 0, async (ask) => {
+    void ask('BEGIN');
+    const value = work(sendBy(ask));
+    // The server makes a rollback of it when something has failed, and answers an error for what it looks at only now.
+    const ended = await ask('COMMIT').catch((error: unknown) => {
+      if (isUnreachable(error)) throw error;
+      return null;
+    });
+    return ended?.command === 'COMMIT' ? value : null;
+  });
+
+/**
+ * Lends a database with a single connection: what is asked together leaves together, and is answered in order. For a few quick
+ * looks at once, which would each take a connection, with plans of its own. It knows no transactions.
+ */
+export const onOneConnection = <T>(db: Db, work: (one: Db) => Promise<T>): Promise<T> =>
+  onConnection(db, 0, (ask) => {
+    const client = { query: ask, release: () => undefined };
+    return work(createDbOver({ connect: async () => client, end: async () => undefined } as unknown as PostgresPool));
+  });
+
+type Ask = <Row>(text: string, values?: readonly unknown[]) => Promise<PostgresQueryResult<Row>>;
+
+const sendBy =
+  (ask: Ask): SendNext =>
+  (query) => {
+    const rows = ask<never>(query.sql, query.parameters).then((result) => result.rows);
+    // Those that nobody waits for any more may fail as well.
+    rows.catch(() => undefined);
+    return rows;
+  };
+
+/** `atOnce`: so many of the first leave without waiting for the others. */
+async function onConnection<T>(db: Db, atOnce: number, work: (ask: Ask) => Promise<T>): Promise<T> {
   const client = await poolOf(db).connect();
   const sent: Promise<unknown>[] = [];
   const socket = socketOf(client);
   let isHeld = false;
+  let isOver = false;
   const hold = (): void => {
     if (isHeld || !socket) return;
     isHeld = true;
@@ -115,15 +164,16 @@ export async function inSequence<T>(db: Db, work: (send: SendNext) => Promise<T>
     });
   };
   try {
-    return await work(<Row>(query: CompiledQuery<Row>) => {
-      if (sent.length > 0) hold();
-      const rows = client.query<Row>(query.sql, [...query.parameters]).then((result) => result.rows);
-      // Those that nobody waits for any more may fail as well.
-      rows.catch(() => undefined);
-      sent.push(rows);
-      return rows;
+    return await work(<Row>(text: string, values: readonly unknown[] = []) => {
+      if (isOver) return Promise.reject(new InvariantError('a connection was lent, and is given back'));
+      if (sent.length >= atOnce) hold();
+      const answer = client.query<Row>(text, [...values]);
+      answer.catch(() => undefined);
+      sent.push(answer);
+      return answer;
     });
   } finally {
+    isOver = true;
     await Promise.allSettled(sent);
     client.release();
   }

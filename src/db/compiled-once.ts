@@ -10,7 +10,7 @@ const VALUE = Object.freeze({ marker: 'value' });
  */
 export function compiledOnce<Value, Row>(
   build: (db: Db, value: RawBuilder<Value>) => CompiledQuery<Row>,
-): (db: Db, value: Value) => Promise<readonly Row[]> {
+): (db: Db | Tx, value: Value) => Promise<readonly Row[]> {
   let query: CompiledQuery<Row> | undefined;
   return async (db, value) => {
     query ??= build(db, sql<Value>`${VALUE}`);

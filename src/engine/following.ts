@@ -16,14 +16,17 @@ export function following(
 /**
  * The step that will be due when this one has advanced, if it is a statement that needs no answer of the database: a guess,
  * since the guard of its statement finds out. The last step forward is none, as the saga's answer is read before it. Reading
- * the output of a step that is not known yet throws.
+ * the output of a step that is not known yet throws. `output`: what this step will have put out, if that is known.
  */
-export function foreseen({ state, definition, step, direction }: DueStep): DueStep | undefined {
+export function foreseen(
+  { state, definition, step, direction }: DueStep,
+  output?: { readonly of: unknown },
+): DueStep | undefined {
   const { steps } = definition;
   if (direction === 'F') {
     const next = steps[step.no];
     if (next?.kind !== 'statement' || next.no === steps.length) return undefined;
-    const done = withUnknown(state.done, step.name);
+    const done = output ? { ...state.done, [step.name]: output.of } : withUnknown(state.done, step.name);
     return { state: { ...state, done, status: 'running', currentStep: next.no }, definition, step: next, direction };
   }
   const next = steps.findLast((one) => one.no < step.no && one.class !== 'READ' && one.name in state.done);

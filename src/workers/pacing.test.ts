@@ -68,12 +68,13 @@ describe('the pace of sweeps', () => {
 
   it('takes more the fewer steps are at hand, so that a few stays a second cost no small rounds', async () => {
     const sizes: number[] = [];
-    for (const steps of [0.04, 0.2, 0.5, 1]) {
+    for (const steps of [0.04, 0.3, 0.6, 1]) {
       const { work, pace } = paced(always(steps));
       await work(100, 20);
       sizes.push(pace.sizeOf(100));
     }
-    expect(sizes).toEqual([100, 85, 63, 25]);
+    // In quarters: each size is another statement, which is planned anew.
+    expect(sizes).toEqual([100, 75, 50, 25]);
   });
 
   it('is back to its speed two seconds after the last saga', async () => {

@@ -89,4 +89,5 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
   };
 }
 
-const shareOf = (steps: number): number => 1 - (1 - BUSY_SHARE) * Math.min(1, steps / BUSY_STEPS);
+/** In quarters: the size of a batch is in the text of its statement, and each text is planned by each connection. */
+const shareOf = (steps: number): number => Math.round(4 * (1 - (1 - BUSY_SHARE) * Math.min(1, steps / BUSY_STEPS))) / 4;

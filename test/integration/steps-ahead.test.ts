@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inSequence } from '../../src/db/client.ts';
+import { type Db, inOneCommit, inSequence, onOneConnection } from '../../src/db/client.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { Failpoint } from '../../src/engine/failpoint.ts';
 import { confirmReservation } from '../../src/sagas/confirm-reservation/v1.ts';
@@ -55,7 +55,7 @@ const isBefore = (one: string, other: string): boolean => {
 };
 
 describe('a saga that is alone', () => {
-  it('sends steps before those in front of them are committed, and each has a commit of its own', async () => {
+  it('sends steps before those in front of them are committed, and commits them together', async () => {
     const sagaId = await accepted();
     expect(await execute(sagaId, 1)).toEqual({ outcome: 'done', steps: 8 });
     expect(isBefore('before-step createPostCleaningTask', 'after-commit updateReservationStatus')).toBe(true);
@@ -63,16 +63,20 @@ describe('a saga that is alone', () => {
     expect(isBefore('after-commit createFinancialTransaction', 'before-step sendConfirmationNotification')).toBe(true);
     const { numbers, commits } = await stepsOf(sagaId, 'F');
     expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(commits.size).toBe(8);
+    // The last one has its own.
+    expect(commits.size).toBe(2);
     expect(await sagaOf(sagaId)).toMatchObject({ status: 'completed' });
   });
 
-  it('has nothing done behind a step that fails, though it was sent', async () => {
+  it('has nothing done behind a step that fails, though it was sent, and all that is before it', async () => {
     const broken = await withFault(bed, confirmReservation, [{ step: 4, direction: 'F', mode: 'breaks', times: 9 }]);
     const sagaId = await accepted(broken.definition);
     expect(await execute(sagaId, 1)).toEqual({ outcome: 'done', steps: 3 });
     expect(moments).toContain('before-step createCheckOutTask');
-    expect((await stepsOf(sagaId, 'F')).numbers).toEqual([1, 2, 3]);
+    const { numbers, commits } = await stepsOf(sagaId, 'F');
+    expect(numbers).toEqual([1, 2, 3]);
+    // What failed together was sent again, each step by itself.
+    expect(commits.size).toBe(3);
     expect(await sagaOf(sagaId)).toMatchObject({ status: 'running', current_step: 4, generation: 1 });
   });
 
@@ -91,21 +95,54 @@ describe('a saga that is alone', () => {
     expect(isBefore('before-step updateReservationStatus', 'after-commit createCheckOutTask')).toBe(true);
     const { numbers, commits } = await stepsOf(sagaId, 'C');
     expect(numbers).toEqual([2, 3, 4, 5]);
-    expect(commits.size).toBe(4);
+    expect(commits.size).toBe(1);
     expect(await sagaOf(sagaId)).toMatchObject({ status: 'compensated' });
   });
 });
 
+const ask = (text: string) => sql<{ at: string; pid: number }>`${sql.raw(text)}`.compile(bed.db);
+const TRANSACTION = 'SELECT pg_current_xact_id()::text AS at, pg_backend_pid() AS pid';
+const FAILS = 'SELECT 1 / 0 AS at';
+
 describe('statements in sequence', () => {
   it('are transactions of their own, in order, and one that fails does not stop those behind it', async () => {
-    const ask = (text: string) => sql<{ at: string; pid: number }>`${sql.raw(text)}`.compile(bed.db);
-    const transaction = 'SELECT pg_current_xact_id()::text AS at, pg_backend_pid() AS pid';
     const [first, failed, last] = await inSequence(bed.db, (send) =>
-      Promise.allSettled([send(ask(transaction)), send(ask('SELECT 1 / 0 AS at')), send(ask(transaction))]),
+      Promise.allSettled([send(ask(TRANSACTION)), send(ask(FAILS)), send(ask(TRANSACTION))]),
     );
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: '22012' } });
     if (first?.status !== 'fulfilled' || last?.status !== 'fulfilled') throw new Error('one of them has failed');
     expect(Number(last.value[0]?.at)).toBeGreaterThan(Number(first.value[0]?.at));
     expect(last.value[0]?.pid).toBe(first.value[0]?.pid);
+  });
+});
+
+describe('statements in one commit', () => {
+  const allOf = (...texts: readonly string[]) =>
+    inOneCommit(bed.db, (send) => texts.map((text) => send(ask(text)))).then((rows) => rows && Promise.all(rows));
+
+  it('are one transaction', async () => {
+    const [[first], [second]] = (await allOf(TRANSACTION, TRANSACTION)) as [[{ at: string }], [{ at: string }]];
+    expect(second.at).toBe(first.at);
+  });
+
+  it('leave nothing behind when one of them fails, be it the commit itself, and the connection is as it was', async () => {
+    const client = await bed.client();
+    await client.query('CREATE TABLE once (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)');
+    expect(await allOf('INSERT INTO once VALUES (1)', FAILS, TRANSACTION)).toBeNull();
+    expect(await allOf('INSERT INTO once VALUES (1)', 'INSERT INTO once VALUES (1)')).toBeNull();
+    expect(await allOf('INSERT INTO once VALUES (1)', TRANSACTION)).not.toBeNull();
+    expect((await client.query('SELECT id FROM once')).rows).toEqual([{ id: 1 }]);
+  });
+});
+
+describe('looks on one connection', () => {
+  it('are answered in order, one that fails alone, and come to an end with the work', async () => {
+    let late: Db | undefined;
+    const looks = await onOneConnection(bed.db, async (one) => {
+      late = one;
+      return Promise.allSettled([TRANSACTION, FAILS, TRANSACTION].map((text) => one.executeQuery(ask(text))));
+    });
+    expect(looks.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await expect(late?.executeQuery(ask(TRANSACTION))).rejects.toThrow('given back');
   });
 });

@@ -1,5 +1,6 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { compiledOnce } from '../../db/compiled-once.ts';
 import { literal } from '../../db/literal.ts';
 import { MESSAGES } from './catalogue/index.ts';
 import { printerFor } from './print.ts';
@@ -19,14 +20,25 @@ import type { Uses } from './variables/variable.ts';
  * The facts that a message prints, read when it is sent: its row holds only ids, so a name that has changed or a stay
  * that was cancelled meanwhile is seen. One statement for a whole batch.
  */
-export type Facts = Awaited<ReturnType<typeof loadFacts>>[number] & {
+export type Facts = Row & {
   /** Of the link to the guest's page of the stay: made where the message is, and kept nowhere. */
   readonly stayToken?: string;
 };
 export type Scalar = string | number | boolean | null;
 
-/** One row per id that exists; everything that the notification does not point at is null. */
-export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
+/** One row per id that exists; everything that the notification does not point at is null. `events`: theirs. */
+export function loadFacts(
+  db: Db | Tx,
+  notificationIds: readonly string[],
+  events: readonly string[] = LOADING,
+): Promise<readonly Row[]> {
+  const asking = LOADING.filter((event) => events.includes(event));
+  return (statements.get(asking.length > 1 ? EVERY : (asking[0] ?? NONE)) ?? every)(db, notificationIds);
+}
+
+type Row = ReturnType<typeof factsQuery> extends CompiledQuery<infer Facts> ? Facts : never;
+
+function factsQuery(db: Db, notificationIds: RawBuilder<readonly string[]>, events: readonly string[]) {
   return (
     db
       .selectFrom('notification as n')
@@ -82,9 +94,9 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         ...taskColumns(USES),
         ...accessColumns,
         ...accountColumns(USES),
-        ownFacts().as('own'),
+        ownFacts(events).as('own'),
       ])
-      .execute()
+      .compile()
   );
 }
 
@@ -100,14 +112,31 @@ const USES: Uses = {
   names: (...names: readonly string[]) => sql<boolean>`n.template = ANY(${textsNaming(names)}::text[])`,
 };
 
-/** The facts that the file of a message's event asks for; null where it asks for none. */
-function ownFacts(): RawBuilder<Readonly<Record<string, Scalar>> | null> {
+/** The events whose files ask for facts of their own. */
+const LOADING: readonly string[] = MESSAGES.flatMap(({ event, loads }) => (loads === undefined ? [] : [event]));
+const NONE = 'none';
+const EVERY = 'every';
+const statementOf = (events: readonly string[]) =>
+  compiledOnce((db, ids: RawBuilder<readonly string[]>) => factsQuery(db, ids, events));
+const every = statementOf(LOADING);
+/**
+ * By the only event of a batch that asks for facts of its own. To plan those of all is most of the cost of the statement,
+ * which each connection pays again whenever the tables were analyzed; and most batches need those of one.
+ */
+const statements = new Map([
+  [NONE, statementOf([])],
+  ...LOADING.map((event) => [event, statementOf([event])] as const),
+  [EVERY, every],
+]);
+
+/** The facts that the files of these events ask for; null of other events. */
+function ownFacts(events: readonly string[]): RawBuilder<Readonly<Record<string, Scalar>> | null> {
   const cases = MESSAGES.flatMap(({ event, loads }) => {
-    if (loads === undefined) return [];
+    if (loads === undefined || !events.includes(event)) return [];
     const pairs = Object.entries(loads).map(([name, value]) => sql`${name}::text, ${value}`);
     return [sql`WHEN ${event}::text THEN json_build_object(${sql.join(pairs)})`];
   });
-  return sql`CASE n.event ${sql.join(cases, sql` `)} END`;
+  return cases.length === 0 ? sql`NULL::json` : sql`CASE n.event ${sql.join(cases, sql` `)} END`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Db } from '../../db/client.ts';
+import { type Db, onOneConnection } from '../../db/client.ts';
 import type { MessageCaps } from '../../kernel/message-caps.ts';
 import { count } from '../../kernel/telemetry/measure.ts';
 import { handBackRows } from '../notifications/store/deliver.ts';
@@ -62,6 +62,7 @@ export async function loadKnown(
   caps: MessageCaps | undefined,
 ): Promise<Known> {
   const ids = claimed.map(({ id }) => id);
+  const events = [...new Set(claimed.map(({ event }) => event))];
   const facts = new Map<string, Facts>();
   const conditions = new Map<string, Conditions>();
   const taken = new Map<string, { readonly id: string; readonly count: number }>();
@@ -70,15 +71,17 @@ export async function loadKnown(
   const keep = <T extends { readonly id: string }>(into: Map<string, T>, rows: readonly T[]): void => {
     for (const row of rows) into.set(row.id, row);
   };
-  const [texts, ...failures] = await Promise.all([
-    loadSavedTexts(
-      db,
-      claimed.flatMap(({ template }) => [template, ...offerTextsOf(template)]),
-    ),
-    byHalves(ids, async (some) => keep(facts, await loadFacts(db, some))),
-    byHalves(ids, async (some) => keep(conditions, await loadConditions(db, some))),
-    byHalves(counted, async (some) => keep(taken, await loadTaken(db, some, most))),
-  ]);
+  const [texts, ...failures] = await onOneConnection(db, (one) =>
+    Promise.all([
+      loadSavedTexts(
+        one,
+        claimed.flatMap(({ template }) => [template, ...offerTextsOf(template)]),
+      ),
+      byHalves(ids, async (some) => keep(facts, await loadFacts(one, some, events))),
+      byHalves(ids, async (some) => keep(conditions, await loadConditions(one, some))),
+      byHalves(counted, async (some) => keep(taken, await loadTaken(one, some, most))),
+    ]),
+  );
   return { facts, conditions, taken, texts, failures: failures.flat().map(({ item, error }) => ({ id: item, error })) };
 }
 

@@ -1,4 +1,4 @@
-import { type Db, inSequence } from '../../db/client.ts';
+import { type Db, inOneCommit, inSequence, type SendNext } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import { isTracing, openSpan } from '../../kernel/telemetry/tracing.ts';
@@ -8,7 +8,7 @@ import { measureStep, stepSpan } from '../measured.ts';
 import { type DueStep, placeOf } from '../state.ts';
 import { type Advanced, advancedOf, type FusedRow } from '../store/fused.ts';
 import type { Ran, RunResult, RunStep, RunSteps } from './result.ts';
-import type { PrepareLocal } from './statement.ts';
+import type { PrepareLocal, ReadyStep } from './statement.ts';
 
 interface AheadParts {
   readonly db: Db;
@@ -18,6 +18,10 @@ interface AheadParts {
   readonly runAlone: RunStep;
 }
 
+/** A step whose statement is ready to be sent. */
+interface Ready extends Extract<ReadyStep, { kind: 'statement' }> {
+  readonly due: DueStep;
+}
 /** A statement on its way. */
 interface Sent {
   readonly step: number;
@@ -27,10 +31,11 @@ interface Sent {
 }
 
 /**
- * Steps of one saga are sent one behind the other, without waiting for the answers in between: a round trip for many, while
- * nobody else could share their statements. Each commits by itself, in order, under its own guard; so behind a step that
- * fails, or that was foreseen wrongly, the others find themselves not due and change nothing. While other statements are
- * under way, a step runs by `runAlone`, which joins it with other sagas.
+ * Steps of one saga are sent one behind the other, without waiting for the answers in between, and committed together: one
+ * round trip and one commit for many, while nobody else could share their statements. Each has its own guard, so behind a
+ * step that was foreseen wrongly the others find themselves not due and change nothing. When one of them fails, none was
+ * done, and they are sent again, each as a commit of its own. While other statements are under way, a step runs by
+ * `runAlone`, which joins it with other sagas.
  */
 export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadParts): RunSteps {
   return async (due, signal) => {
@@ -55,32 +60,28 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
 
   /** Empty: the first step has to be run alone. */
   async function together(due: DueStep, signal: AbortSignal): Promise<readonly Ran[]> {
+    const ready = await readySteps(due, signal);
+    if (ready.length === 0) return [];
+    const send = sendAll(ready);
+    const committed = ready.length > 1 ? await inOneCommit(db, send) : null;
+    return collect(due, committed ?? (await inSequence(db, async (one) => send(one))));
+  }
+
+  /** The step, and those behind it that can be sent without its answer. */
+  async function readySteps(due: DueStep, signal: AbortSignal): Promise<readonly Ready[]> {
     const first = await prepare(due);
     if (first.kind !== 'statement') return [];
     await failpoint('before-step', placeOf(due));
-    const sent = await inSequence(db, async (send) => {
-      const sent: Sent[] = [
-        {
-          step: due.step.no,
-          sentMs: performance.now(),
-          rows: traced(due, () => send(first.statement.queryOf(first.item))),
-        },
-      ];
-      for (let next = foreseen(due); next; next = foreseen(next)) {
-        // A step that cannot be prepared is not sent ahead; it fails when it is run by itself.
-        const ready = await prepare(next).catch(() => null);
-        if (ready?.kind !== 'statement') break;
-        await failpoint('before-step', placeOf(next));
-        if (signal.aborted) break;
-        sent.push({
-          step: next.step.no,
-          sentMs: performance.now(),
-          rows: traced(next, () => send(ready.statement.queryOf(ready.item))),
-        });
-      }
-      return sent;
-    });
-    return collect(due, sent);
+    const ready: Ready[] = [{ ...first, due }];
+    for (let next = foreseen(due, outputOf(due, first)); next; next = foreseen(next)) {
+      // A step that cannot be prepared is not sent ahead; it fails when it is run by itself.
+      const more = await prepare(next).catch(() => null);
+      if (more?.kind !== 'statement') break;
+      await failpoint('before-step', placeOf(next));
+      if (signal.aborted) break;
+      ready.push({ ...more, due: next });
+    }
+    return ready;
   }
 
   /** The results in order, up to the first that is not "advanced". */
@@ -110,6 +111,19 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
   }
 }
+
+const sendAll =
+  (ready: readonly Ready[]) =>
+  (send: SendNext): readonly Sent[] =>
+    ready.map(({ due, statement, item }) => ({
+      step: due.step.no,
+      sentMs: performance.now(),
+      rows: traced(due, () => send(statement.queryOf(item))),
+    }));
+
+/** A step that only reads puts out what it has read, as the database gives it back. */
+const outputOf = ({ step, direction }: DueStep, { item }: Pick<Ready, 'item'>) =>
+  direction === 'F' && step.kind === 'read' ? { of: JSON.parse(JSON.stringify(item.vals)) as unknown } : undefined;
 
 /** A step's span, from sending to answer: the answers of steps ahead come while others are still sent. */
 function traced(due: DueStep, send: () => Sent['rows']): Sent['rows'] {
