@@ -63,7 +63,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 10_000,
     query_timeout: options.queryTimeoutMs ?? 15_000,
-    // For `inSequence`; whatever else asks waits for its answer.
+    // For what is sent by `onConnection`; whatever else asks waits for its answer.
     pipeline: true,
   });
   if (options.outages) watchers.set(pool, options.outages);
@@ -107,7 +107,7 @@ export type SendNext = <Row>(query: CompiledQuery<Row>) => Promise<readonly Row[
  * server runs them in order, and each is a transaction of its own: one that fails does not stop those behind it. The first
  * leaves at once; those that follow in the same turn of the event loop leave together.
  */
-export const inSequence = <T>(db: Db, work: (send: SendNext) => Promise<T>): Promise<T> =>
+export const inSequence = <T>(db: Db, work: (send: SendNext) => T | Promise<T>): Promise<T> =>
   onConnection(db, 1, (ask) => work(sendBy(ask)));
 
 /**
@@ -116,11 +116,17 @@ export const inSequence = <T>(db: Db, work: (send: SendNext) => Promise<T>): Pro
  */
 export const inOneCommit = <T>(db: Db, work: (send: SendNext) => T): Promise<T | null> =>
   onConnection(db, 0, async (ask) => {
-    void ask('BEGIN');
-    const value = work(sendBy(ask));
+    void ask('begin');
+    let value: T;
+    try {
+      value = work(sendBy(ask));
+    } catch (error) {
+      void ask('rollback');
+      throw error;
+    }
     // The server makes a rollback of it when something has failed, and answers an error for what it looks at only now.
-    const ended = await ask('COMMIT').catch((error: unknown) => {
-      if (isUnreachable(error)) throw error;
+    const ended = await ask('commit').catch((error: unknown) => {
+      if (!(error instanceof pg.DatabaseError) || isUnreachable(error)) throw error;
       return null;
     });
     return ended?.command === 'COMMIT' ? value : null;
@@ -128,7 +134,8 @@ export const inOneCommit = <T>(db: Db, work: (send: SendNext) => T): Promise<T |
 
 /**
  * Lends a database with a single connection: what is asked together leaves together, and is answered in order. For a few quick
- * looks at once, which would each take a connection, with plans of its own. It knows no transactions.
+ * looks at once, which would each take a connection, with plans of its own. It knows no transactions, and how long an answer
+ * is waited for counts from here for all of them.
  */
 export const onOneConnection = <T>(db: Db, work: (one: Db) => Promise<T>): Promise<T> =>
   onConnection(db, 0, (ask) => {
@@ -148,7 +155,7 @@ const sendBy =
   };
 
 /** `atOnce`: so many of the first leave without waiting for the others. */
-async function onConnection<T>(db: Db, atOnce: number, work: (ask: Ask) => Promise<T>): Promise<T> {
+async function onConnection<T>(db: Db, atOnce: number, work: (ask: Ask) => T | Promise<T>): Promise<T> {
   const client = await poolOf(db).connect();
   const sent: Promise<unknown>[] = [];
   const socket = socketOf(client);

@@ -96,6 +96,8 @@ async function rolledBack<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
   }
 }
 
+const KNOWN = new Set(['begin', 'commit', 'rollback']);
+const ENDS = /^\s*(begin|commit|end|rollback|abort|prepare\s+transaction)\b/i;
 const DONE: PostgresQueryResult<never> = { command: 'COMMIT', rowCount: 0, rows: [] };
 
 /** Lends the one connection to as many as ask, in the form of connections of their own. */
@@ -147,6 +149,8 @@ function within(client: PostgresPoolClient) {
 
     async #run<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
       const name = this.#savepoint;
+      // Whatever ends a transaction would end the rehearsal's, and make it true.
+      if (!KNOWN.has(text) && ENDS.test(text)) throw new InvariantError(`a rehearsal does not know "${text}"`);
       if (text === 'begin' || text.startsWith('start transaction')) {
         this.#savepoint = newName();
         await send(`SAVEPOINT ${this.#savepoint}`);

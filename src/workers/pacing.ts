@@ -43,7 +43,7 @@ const MAX_WORK_MS = 50;
 /** However many wait, every sweep goes on this soon. */
 const MAX_REST_MS = 250;
 /**
- * Of what a round may take, with a step at hand, on the average, or more; with fewer it is more, in proportion. Less in one
+ * Of what a round may take, with a step at hand, on the average, or more; with fewer it is more, in quarters. Less in one
  * go: a commit of a saga waits for the log of others that is being written out, and that takes the longer the more they have
  * written. But each round has its own cost, so small rounds are dear where few wait.
  */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Db, inOneCommit, inSequence, onOneConnection } from '../../src/db/client.ts';
+import { inRehearsal } from '../../src/db/rehearsal.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { Failpoint } from '../../src/engine/failpoint.ts';
 import { confirmReservation } from '../../src/sagas/confirm-reservation/v1.ts';
@@ -59,12 +60,13 @@ describe('a saga that is alone', () => {
     const sagaId = await accepted();
     expect(await execute(sagaId, 1)).toEqual({ outcome: 'done', steps: 8 });
     expect(isBefore('before-step createPostCleaningTask', 'after-commit updateReservationStatus')).toBe(true);
+    expect(isBefore('after-commit createPostCleaningTask', 'before-step createFinancialTransaction')).toBe(true);
     // Its statement takes the saga's answer with it, which is read when all before it is done.
     expect(isBefore('after-commit createFinancialTransaction', 'before-step sendConfirmationNotification')).toBe(true);
     const { numbers, commits } = await stepsOf(sagaId, 'F');
     expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    // The last one has its own.
-    expect(commits.size).toBe(2);
+    // The seventh settles turnovers, for which all before it is committed, and the last one has the answer.
+    expect(commits.size).toBe(3);
     expect(await sagaOf(sagaId)).toMatchObject({ status: 'completed' });
   });
 
@@ -133,6 +135,35 @@ describe('statements in one commit', () => {
     expect(await allOf('INSERT INTO once VALUES (1)', 'INSERT INTO once VALUES (1)')).toBeNull();
     expect(await allOf('INSERT INTO once VALUES (1)', TRANSACTION)).not.toBeNull();
     expect((await client.query('SELECT id FROM once')).rows).toEqual([{ id: 1 }]);
+  });
+
+  it('throw when the connection is cut, and when they cannot be sent; the connection that is lent next is in no transaction', async () => {
+    const cut = inOneCommit(bed.db, (send) => [send(ask('SELECT pg_terminate_backend(pg_backend_pid())::text AS at'))]);
+    await expect(cut).rejects.toThrow();
+    const unsent = inOneCommit(bed.db, (send) => {
+      void send(ask(TRANSACTION));
+      throw new TypeError('no statement');
+    });
+    await expect(unsent).rejects.toThrow('no statement');
+    const state = await sql<{ is_fresh: boolean }>`SELECT pg_current_xact_id_if_assigned() IS NULL AS is_fresh`.execute(
+      bed.db,
+    );
+    expect(state.rows).toEqual([{ is_fresh: true }]);
+  });
+
+  it('are no commit in a rehearsal, and nothing else is', async () => {
+    await (await bed.client()).query('CREATE TABLE rehearsed (id int)');
+    const insert = ask('INSERT INTO rehearsed VALUES (1) RETURNING id::text AS at');
+    await inRehearsal(bed.db, { asker: 'a', subject: 's' }, async (db) => {
+      const rows = await inOneCommit(db, (send) => [send(insert), send(insert)]);
+      expect(rows).toHaveLength(2);
+      expect(await inOneCommit(db, (send) => [send(insert), send(ask(FAILS))])).toBeNull();
+      const { rows: kept } = await db.executeQuery(ask('SELECT count(*)::text AS at FROM rehearsed'));
+      expect(kept).toEqual([{ at: '2' }]);
+      for (const end of ['COMMIT', ' Commit ', 'END', 'ROLLBACK', 'abort', 'BEGIN', "PREPARE TRANSACTION 'x'"])
+        await expect(db.executeQuery(ask(end))).rejects.toThrow('does not know');
+    });
+    expect((await (await bed.client()).query('SELECT FROM rehearsed')).rows).toEqual([]);
   });
 });
 

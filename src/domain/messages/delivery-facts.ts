@@ -32,8 +32,9 @@ export function loadFacts(
   notificationIds: readonly string[],
   events: readonly string[] = LOADING,
 ): Promise<readonly Row[]> {
-  const asking = LOADING.filter((event) => events.includes(event));
-  return (statements.get(asking.length > 1 ? EVERY : (asking[0] ?? NONE)) ?? every)(db, notificationIds);
+  const [only = NONE, ...others] = LOADING.filter((event) => events.includes(event));
+  const statement = (others.length === 0 && statements.get(only)) || every;
+  return statement(db, notificationIds);
 }
 
 type Row = ReturnType<typeof factsQuery> extends CompiledQuery<infer Facts> ? Facts : never;
@@ -115,7 +116,6 @@ const USES: Uses = {
 /** The events whose files ask for facts of their own. */
 const LOADING: readonly string[] = MESSAGES.flatMap(({ event, loads }) => (loads === undefined ? [] : [event]));
 const NONE = 'none';
-const EVERY = 'every';
 const statementOf = (events: readonly string[]) =>
   compiledOnce((db, ids: RawBuilder<readonly string[]>) => factsQuery(db, ids, events));
 const every = statementOf(LOADING);
@@ -126,7 +126,6 @@ const every = statementOf(LOADING);
 const statements = new Map([
   [NONE, statementOf([])],
   ...LOADING.map((event) => [event, statementOf([event])] as const),
-  [EVERY, every],
 ]);
 
 /** The facts that the files of these events ask for; null of other events. */

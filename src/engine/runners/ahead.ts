@@ -64,7 +64,7 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     if (ready.length === 0) return [];
     const send = sendAll(ready);
     const committed = ready.length > 1 ? await inOneCommit(db, send) : null;
-    return collect(due, committed ?? (await inSequence(db, async (one) => send(one))));
+    return collect(due, committed ?? (await inSequence(db, send)));
   }
 
   /** The step, and those behind it that can be sent without its answer. */
@@ -73,7 +73,7 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     if (first.kind !== 'statement') return [];
     await failpoint('before-step', placeOf(due));
     const ready: Ready[] = [{ ...first, due }];
-    for (let next = foreseen(due, outputOf(due, first)); next; next = foreseen(next)) {
+    for (let next = foreseen(due, outputOf(due, first)); next && !hasEffects(next); next = foreseen(next)) {
       // A step that cannot be prepared is not sent ahead; it fails when it is run by itself.
       const more = await prepare(next).catch(() => null);
       if (more?.kind !== 'statement') break;
@@ -121,11 +121,14 @@ const sendAll =
       rows: traced(due, () => send(statement.queryOf(item))),
     }));
 
+/** What belongs to none of the steps is made when all before it is committed: of two sagas at once, the later one sees both. */
+const hasEffects = ({ step, direction }: DueStep): boolean => direction === 'F' && step.effects.length > 0;
+
 /** A step that only reads puts out what it has read, as the database gives it back. */
 const outputOf = ({ step, direction }: DueStep, { item }: Pick<Ready, 'item'>) =>
   direction === 'F' && step.kind === 'read' ? { of: JSON.parse(JSON.stringify(item.vals)) as unknown } : undefined;
 
-/** A step's span, from sending to answer: the answers of steps ahead come while others are still sent. */
+/** A step's span, from sending to answer. */
 function traced(due: DueStep, send: () => Sent['rows']): Sent['rows'] {
   if (!isTracing()) return send();
   const span = openSpan(...stepSpan(due));
