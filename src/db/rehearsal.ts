@@ -97,7 +97,8 @@ async function rolledBack<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
 }
 
 const KNOWN = new Set(['begin', 'commit', 'rollback']);
-const ENDS = /^\s*(begin|commit|end|rollback|abort|prepare\s+transaction)\b/i;
+/** A savepoint that is taken back ends none. */
+const ENDS = /^\s*(begin|commit|end|rollback(?!\s+to\b)|abort|prepare\s+transaction)\b/i;
 const DONE: PostgresQueryResult<never> = { command: 'COMMIT', rowCount: 0, rows: [] };
 
 /** Lends the one connection to as many as ask, in the form of connections of their own. */

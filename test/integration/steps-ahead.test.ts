@@ -162,6 +162,12 @@ describe('statements in one commit', () => {
       expect(kept).toEqual([{ at: '2' }]);
       for (const end of ['COMMIT', ' Commit ', 'END', 'ROLLBACK', 'abort', 'BEGIN', "PREPARE TRANSACTION 'x'"])
         await expect(db.executeQuery(ask(end))).rejects.toThrow('does not know');
+      // A savepoint of its own is no end.
+      await db.transaction().execute(async (tx) => {
+        for (const text of ['SAVEPOINT own', 'INSERT INTO rehearsed VALUES (2)', 'ROLLBACK TO SAVEPOINT own'])
+          await tx.executeQuery(ask(text));
+      });
+      expect((await db.executeQuery(ask('SELECT count(*)::text AS at FROM rehearsed'))).rows).toEqual([{ at: '2' }]);
     });
     expect((await (await bed.client()).query('SELECT FROM rehearsed')).rows).toEqual([]);
   });
