@@ -28,7 +28,27 @@ interface FileOptions {
 
 /** This blocks the process, so it is short. */
 const LOCK_WAIT_MS = 500;
+const OPEN_WAIT_MS = 5_000;
+const OPEN_AGAIN_MS = 5;
 const SQLITE_BUSY = 5;
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
+
+/** Programs that turn one new file to WAL at once refuse each other, and SQLite does not wait there: this does. */
+function useWriteAheadLog(db: DatabaseSync): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  const until = performance.now() + OPEN_WAIT_MS;
+  for (;;) {
+    try {
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error;
+      Atomics.wait(pause, 0, 0, OPEN_AGAIN_MS * (1 + Math.random()));
+    }
+  }
+}
 
 export function openSandboxFile(dir: string, { name, version, schema, added = '', busy }: FileOptions): SandboxFile {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -37,7 +57,7 @@ export function openSandboxFile(dir: string, { name, version, schema, added = ''
     try {
       db.exec('BEGIN IMMEDIATE');
     } catch (error) {
-      throw error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY ? busy(error) : error;
+      throw isBusy(error) ? busy(error) : error;
     }
   };
   const transaction = <T>(work: () => T): T => {
@@ -51,8 +71,8 @@ export function openSandboxFile(dir: string, { name, version, schema, added = ''
       throw error;
     }
   };
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
   // Several programs may start on a new file at once.
+  useWriteAheadLog(db);
   transaction(() => {
     const found = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
     if (found !== version && found !== 0) throw new Error(`${name} has version ${found}, not ${version}`);

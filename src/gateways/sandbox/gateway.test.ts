@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OpenersShared } from '../../../test/gateways/opener.ts';
 import type { ChargeRequest, MoneyOutcome, RefundRequest } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { createSandboxGateway, type SandboxGateway } from './gateway.ts';
@@ -380,6 +383,19 @@ describe('the record of the sandbox', () => {
     for (const other of others) expect(other).toEqual(first);
     now = new Date();
     expect(await movements(openGateway())).toHaveLength(30);
+  });
+
+  it('is opened by several at once while it is new, and none is refused', async () => {
+    const dirs = Array.from({ length: 60 }, (_, n) => path.join(dir, `new-${n}`));
+    const shared: OpenersShared = { dirs, threads: 4, arrived: new Int32Array(new SharedArrayBuffer(4)) };
+    const program = path.join(import.meta.dirname, '../../../test/gateways/opener.ts');
+    const refusals = await Promise.all(
+      Array.from({ length: shared.threads }, async () => {
+        const [refused] = (await once(new Worker(program, { workerData: shared }), 'message')) as [string[]];
+        return refused;
+      }),
+    );
+    expect(refusals.flat()).toEqual([]);
   });
 
   it('is only added to', async () => {
