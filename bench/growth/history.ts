@@ -164,12 +164,7 @@ export async function seedStays(url: string, from: number, count: number): Promi
          FROM generate_series(${from}, ${from + count - 1}) n;
      INSERT INTO reservation (id, property_id, guest_id, check_in_date, check_out_date, total_minor, currency, guest_count, created_by)
        SELECT 'confirm-' || n, 'property-h' || n % ${many}, 'guest-up-' || n, current_date + 20 + n / ${many} * 5,
-              current_date + 23 + n / ${many} * 5, 100000 + n, 'AED', 2, 'bench' FROM generate_series(${from}, ${from + count - 1}) n;
-     INSERT INTO event_run (seq, event_id)
-       SELECT f.last_seq + row_number() OVER (ORDER BY e.id), e.id FROM event_feed f, domain_event e
-        WHERE e.id >= f.from_id AND NOT EXISTS (SELECT FROM event_run p WHERE p.event_id = e.id);
-     UPDATE event_feed SET last_seq = (SELECT max(seq + events - 1) FROM event_run), from_id = n.id, next_id = n.id
-       FROM (SELECT max(id) + 1 AS id FROM domain_event) n`,
+              current_date + 23 + n / ${many} * 5, 100000 + n, 'AED', 2, 'bench' FROM generate_series(${from}, ${from + count - 1}) n`,
   );
 }
 

@@ -70,6 +70,7 @@ export async function startSubject(started: Started, history: History): Promise<
     const from = next;
     next += count;
     await seedStays(url, from, count);
+    await system.readFeed();
     return from;
   };
   const plan = (units: number): LoadPlan => ({
