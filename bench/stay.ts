@@ -139,7 +139,7 @@ async function drained(system: System, plan: LoadPlan, from: number): Promise<Dr
 }
 
 /** One consumer of the feed that looks once a second. `stop` throws what a look has thrown. */
-function everySecond(work: () => Promise<void>): { readonly stop: () => Promise<void> } {
+export function everySecond(work: () => Promise<void>): { readonly stop: () => Promise<void> } {
   let isStopped = false;
   const looking = (async () => {
     while (!isStopped) {

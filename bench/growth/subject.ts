@@ -6,6 +6,7 @@ import type { Action } from '../actions.ts';
 import type { Client } from '../http.ts';
 import type { LoadPlan } from '../load.ts';
 import type { Started } from '../programs.ts';
+import { everySecond } from '../stay.ts';
 import { startSystem } from '../system.ts';
 import type { Blocks, Cost } from './figures.ts';
 import { type History, run, seedStays, urlOf, withDb } from './history.ts';
@@ -146,8 +147,8 @@ export async function startSubject(started: Started, history: History): Promise<
   };
 
   async function rest(): Promise<void> {
-    await system.readFeed();
-    await system.rest();
+    const reading = everySecond(system.readFeed);
+    await system.rest().finally(reading.stop);
   }
 }
 
