@@ -211,6 +211,14 @@ CREATE INDEX audit_by_saga ON audit_log (saga_id);
 CREATE INDEX audit_by_time ON audit_log (at);
 CREATE UNIQUE INDEX audit_one_end ON audit_log (saga_id) WHERE ends;
 
+CREATE TABLE audit_seal (
+  no bigint NOT NULL,
+  line text NOT NULL,
+  CONSTRAINT audit_seal_pkey PRIMARY KEY (no),
+  CONSTRAINT audit_seal_line_check CHECK (length(line) <= 2000),
+  CONSTRAINT audit_seal_no_check CHECK (no > 0)
+);
+
 CREATE TABLE calendar_feed (
   staff_id text NOT NULL,
   token_hash bytea NOT NULL,
@@ -3314,6 +3322,7 @@ CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON approval_limit FOR EACH STATEME
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE OR TRUNCATE ON archived_outbox FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER audit_chain BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_chain();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_seal FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON check_out_report FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
 CREATE TRIGGER events_of_change AFTER UPDATE ON difference FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version

@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import { recordAudit } from './domain/audit/record.ts';
 import { createIdentityProvider } from './gateways/identity-provider.ts';
 import { receiptReceivers } from './gateways/message-channels.ts';
+import { createSealFiles } from './gateways/seal-files.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { operatorSessions } from './http/accounts/operators.ts';
@@ -29,6 +30,12 @@ async function main(): Promise<void> {
   const { orchestrator, queues, relay } = engine;
   if (config.sealsWithTokenKeys)
     log.warn('SEAL_KEYS is not set: cursors, links and kept answers are sealed with JWT_KEYS');
+  if (config.auditSeals === null) log.warn('AUDIT_SEAL_KEYS is not set: the audit trail is not sealed');
+  const auditSeals = config.auditSeals && {
+    db,
+    keys: config.auditSeals.keys,
+    copy: createSealFiles(config.auditSeals.directory),
+  };
   const readiness = createReadiness(db, queues.producer, relay);
   const closing = new AbortController();
   const isProduction = config.production;
@@ -66,12 +73,13 @@ async function main(): Promise<void> {
       kept: keptReader(db, config.webhooks.retentionDays),
       seals: sealsReader(db),
     },
+    auditSeals,
     schedules: schedulesByHand(queues, JOBS),
     queues: queuesByHand(queues),
   });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) servers.push(await listen('OPS_PORT', config.ops, await opsFetch(program, { readiness, standing })));
-  const watch = await startWatch(config, { db, queues, holder: processId, log });
+  const watch = await startWatch(config, { db, queues, holder: processId, auditSeals, log });
   const heartbeat = createHeartbeat({ db, log, id: processId, program: 'api', roles: [], circuits: ports.circuits });
   endInOrder(log, async () => {
     closing.abort();

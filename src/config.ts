@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { AUDIT_VARIABLES, type AuditSealSettings, auditProblems, auditSealSettings } from './config-audit.ts';
 import { INCIDENT_VARIABLES, type IncidentSettings, incidentProblems, incidentSettings } from './config-incidents.ts';
 import {
   type JwtConfig,
@@ -106,6 +107,7 @@ const Environment = z.object({
     .refine((text) => canonicalEmail(text) !== null, 'must be an e-mail address')
     .default('ops@roomy.example'),
   ...INCIDENT_VARIABLES,
+  ...AUDIT_VARIABLES,
   AMENITIES_SIGNING_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AMENITIES_HOSTS: z.string().default(''),
   PUBLIC_URL: publicUrl.optional(),
@@ -144,6 +146,8 @@ export interface Config extends IncidentSettings {
   readonly sealKeys: readonly SigningKey[];
   /** `JWT_KEYS` do for `SEAL_KEYS`: only in development. */
   readonly sealsWithTokenKeys: boolean;
+  /** Null: the audit trail is not sealed. */
+  readonly auditSeals: AuditSealSettings | null;
   readonly sagaWaitMs: number;
   /** Who took a payment may not pay its share out. */
   readonly payoutFourEyes: boolean;
@@ -284,6 +288,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
           ...keyProblems(parsed.data),
           ...originProblems(parsed.data),
           ...incidentProblems(parsed.data),
+          ...auditProblems(parsed.data),
         ]
       : issuesOf(parsed.error, given)),
     ...payments.problems,
@@ -313,6 +318,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     workerConcurrency: env.WORKER_CONCURRENCY,
     opsEmail: env.OPS_EMAIL,
     ...incidentSettings(env),
+    auditSeals: auditSealSettings(env, env.ROOMY_DATA_DIR),
     channels: channels.on,
     publicUrl: publicUrlOf(env),
     proxyTrust: { proxies: env.TRUSTED_PROXIES, header: env.TRUSTED_PROXY_HEADER },

@@ -1,5 +1,7 @@
 import type { Config } from './config.ts';
 import type { Db } from './db/client.ts';
+import type { SealParts } from './domain/audit/seals/compare.ts';
+import { createSealKeeper, type SealKeeper } from './domain/audit/seals/keeper.ts';
 import { storeDevMail } from './domain/messages/delivery-mailbox.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
 import { openMessengers } from './gateways/message-channels.ts';
@@ -12,6 +14,7 @@ import { auditSign } from './watchdog/signs/audit.ts';
 import { declinedSign, disputeSign } from './watchdog/signs/money.ts';
 import { redisSign, type WatchedQueues } from './watchdog/signs/queues.ts';
 import { approvalSign, holdSign, sagaSign, setAsideSign, waitingSign, webhookSign } from './watchdog/signs/rows.ts';
+import { sealSign } from './watchdog/signs/seals.ts';
 import { circuitSign, workerSign } from './watchdog/signs/workers.ts';
 import { createTeller, type TellerParts } from './watchdog/tell.ts';
 import { createWatchdog, type Watchdog, type WatchdogParts } from './watchdog/watchdog.ts';
@@ -27,16 +30,19 @@ export interface WatchParts extends Pick<WatchdogParts, 'sayAllIsWell' | 'log' |
   readonly queues: WatchedQueues;
   readonly holder: string;
   readonly timeZone: string;
+  /** Null: the audit trail is not sealed. */
+  readonly seals: SealKeeper | null;
   readonly teller: Omit<TellerParts, 'db' | 'log' | 'timeZone' | 'definitions'>;
 }
 
 /** With every sign that there is. */
-export function createWatch({ db, queues, holder, timeZone, teller, ...rest }: WatchParts): Watchdog {
+export function createWatch({ db, queues, holder, timeZone, seals, teller, ...rest }: WatchParts): Watchdog {
   return createWatchdog({
     ...rest,
     db,
     holder,
     timeZone,
+    ...(seals ? { everywhere: seals.keepUp } : {}),
     teller: createTeller({ ...teller, db, timeZone, definitions: DEFINITIONS, log: rest.log }),
     signs: (walk) => [
       redisSign(queues, JOBS),
@@ -51,6 +57,7 @@ export function createWatch({ db, queues, holder, timeZone, teller, ...rest }: W
       setAsideSign(db),
       webhookSign(db),
       auditSign(db, holder, walk),
+      ...(seals ? [sealSign(seals)] : []),
     ],
   });
 }
@@ -62,8 +69,15 @@ export async function startWatch(
     db,
     queues,
     holder,
+    auditSeals,
     log,
-  }: { readonly db: Db; readonly queues: QueueConnection; readonly holder: string; readonly log: Logger },
+  }: {
+    readonly db: Db;
+    readonly queues: QueueConnection;
+    readonly holder: string;
+    readonly auditSeals: SealParts | null;
+    readonly log: Logger;
+  },
 ): Promise<{ readonly start: () => void; readonly close: () => Promise<void> }> {
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const mails = config.channels.filter(({ channel }) => channel === 'EMAIL');
@@ -74,6 +88,7 @@ export async function startWatch(
     queues,
     holder,
     timeZone,
+    seals: auditSeals && createSealKeeper(auditSeals),
     log,
     teller: {
       mail: messengers.EMAIL,

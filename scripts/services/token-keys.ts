@@ -19,11 +19,14 @@ export function mergedByPlace(places: readonly Variables[]): Record<string, stri
   );
 }
 
+const newKeyPair = (kid: string): string =>
+  `${kid}:${generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64')}`;
+
 /** Secrets of a data folder: those that are known, and what is missing made anew. An earlier version has made `JWT_KEYS` there, which count on, and open what it has sealed. */
 export function completedSecrets(known: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const { privateKey } = generateKeyPairSync('ed25519');
   return {
-    JWT_SIGNING_KEYS: `local-1:${privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64')}`,
+    JWT_SIGNING_KEYS: newKeyPair('local-1'),
+    AUDIT_SEAL_KEYS: newKeyPair('audit-1'),
     SEAL_KEYS: [`seal-1:${randomBytes(32).toString('base64url')}`, known['JWT_KEYS']].filter(Boolean).join(','),
     ...known,
   };
@@ -34,7 +37,7 @@ export function keysOfStart(secrets: Variables, shell: Variables): Readonly<Reco
   const set = Object.fromEntries(Object.entries(shell).filter(([, value]) => value !== ''));
   const merged = mergedByPlace([secrets, set]);
   return Object.fromEntries(
-    [...TOKEN_KEYS, 'SEAL_KEYS'].flatMap((name) => {
+    [...TOKEN_KEYS, 'SEAL_KEYS', 'AUDIT_SEAL_KEYS'].flatMap((name) => {
       const value = merged[name];
       return value === undefined ? [] : [[name, value] as const];
     }),

@@ -145,6 +145,11 @@ export interface AuditLog {
   stream_id: string;
 }
 
+export interface AuditSeal {
+  line: string;
+  no: number;
+}
+
 export interface CalendarFeed {
   created_at: Generated<Date>;
   staff_id: string;
@@ -1143,6 +1148,7 @@ export interface DB {
   archived_outbox: ArchivedOutbox;
   assignment_rule: AssignmentRule;
   audit_log: AuditLog;
+  audit_seal: AuditSeal;
   calendar_feed: CalendarFeed;
   check_out_report: CheckOutReport;
   dev_mail: DevMail;

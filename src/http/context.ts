@@ -4,6 +4,7 @@ import type { JwtConfig, SigningKey } from '../config.ts';
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Author } from '../domain/audit/record.ts';
+import type { SealParts } from '../domain/audit/seals/compare.ts';
 import type { AnswerSeal } from '../domain/idempotency/store.ts';
 import type { QueuesByHand, SchedulesByHand, SystemReader } from '../domain/incidents/overview.ts';
 import type { Ports, WebhookReceiver, WebhookSender } from '../domain/ports.ts';
@@ -66,6 +67,8 @@ export interface AppDeps {
   readonly opsUrl?: string | null;
   /** How queues and due rows stand, for the console; absent: nobody tells. */
   readonly system?: SystemReader;
+  /** By what the audit trail is sealed; absent or null: by nothing. */
+  readonly auditSeals?: SealParts | null;
   /** What people may run besides the clock; absent: nothing. */
   readonly schedules?: SchedulesByHand;
   /** Which queues people may pause; absent: none. */

@@ -30,6 +30,8 @@ export interface WatchdogParts {
   readonly holder: string;
   /** `walk`: how far the audit trail has been walked. */
   readonly signs: (walk: () => AuditWalk) => readonly Sign[];
+  /** What every process does in each round, whether it keeps the watch or not. */
+  readonly everywhere?: () => Promise<void>;
   readonly teller: Teller;
   readonly timeZone: string;
   /** Says elsewhere that all is well; what hears nothing for a while raises the alarm. */
@@ -54,6 +56,7 @@ export function createWatchdog(parts: WatchdogParts): Watchdog {
     ends: 'the watchdog looks again',
     level: 'warn',
   });
+  const doEverywhere = createDoEverywhere(parts);
   const lookAt = createLooks(log);
   let walk: AuditWalk | null = null;
   let loop: Promise<void> = Promise.resolve();
@@ -79,6 +82,7 @@ export function createWatchdog(parts: WatchdogParts): Watchdog {
   }
 
   async function round(): Promise<boolean> {
+    await doEverywhere();
     walk = await takeWatch(db, holder);
     if (walk === null) return false;
     const { isBlind } = await look();
@@ -116,6 +120,26 @@ export function createWatchdog(parts: WatchdogParts): Watchdog {
   };
 }
 
+const tooLate = (cause: unknown): Error => new Error('no answer in time', { cause });
+
+/** The watch goes on without it; where this process keeps it, the look that needs it tells. */
+function createDoEverywhere({ everywhere, log }: WatchdogParts): () => Promise<void> {
+  const failures = createFailuresInARow(log, {
+    begins: 'what every process keeps could not be kept up',
+    ends: 'what every process keeps is kept up again',
+    level: 'warn',
+  });
+  return async () => {
+    if (!everywhere) return;
+    try {
+      await withTimeout({ timeoutMs: LOOK_TIMEOUT_MS, error: tooLate }, everywhere);
+      failures.succeeded();
+    } catch (error) {
+      failures.failed(error);
+    }
+  };
+}
+
 /** Looks at a sign: what it finds; null: it cannot be seen. One line in the log when that begins and one when it ends. */
 function createLooks(log: Logger): (sign: Sign) => Promise<PartlySeen | null> {
   const streaks = new Map<string, FailuresInARow>();
@@ -127,7 +151,6 @@ function createLooks(log: Logger): (sign: Sign) => Promise<PartlySeen | null> {
     streaks.set(name, streak);
     return streak;
   };
-  const tooLate = (cause: unknown): Error => new Error('no answer in time', { cause });
   return async (sign) => {
     try {
       const found = await withTimeout({ timeoutMs: LOOK_TIMEOUT_MS, error: tooLate }, () => sign.look());

@@ -124,6 +124,28 @@ describe('SEAL_KEYS', () => {
   });
 });
 
+describe('AUDIT_SEAL_KEYS', () => {
+  const keys = { JWT_KEYS: `k1:${SECRET}`, SEAL_KEYS: `s1:${SECRET}` };
+  const pair = `a1:${inOneLine(edwards)}`;
+
+  it('seal below the data directory, or where AUDIT_SEALS_DIR says', () => {
+    expect(read(keys).auditSeals).toBeNull();
+    expect(read({ ...keys, ROOMY_DATA_DIR: '/data', AUDIT_SEAL_KEYS: pair }).auditSeals).toMatchObject({
+      keys: [{ kid: 'a1' }],
+      directory: '/data/audit-seals',
+    });
+    expect(read({ ...keys, AUDIT_SEALS_DIR: '/worm', AUDIT_SEAL_KEYS: pair }).auditSeals?.directory).toBe('/worm');
+  });
+
+  it('are Ed25519 keys, and there where a directory is', () => {
+    const refused = problemsOf({ ...keys, AUDIT_SEAL_KEYS: `a1:${inOneLine(curve)}` });
+    expect(refused).toEqual(['AUDIT_SEAL_KEYS: must be Ed25519 keys']);
+    expect(problemsOf({ ...keys, AUDIT_SEALS_DIR: '/worm' })).toEqual([
+      'AUDIT_SEAL_KEYS: is required with AUDIT_SEALS_DIR',
+    ]);
+  });
+});
+
 describe('JWT_ISSUERS', () => {
   const issuer = {
     name: 'okta',

@@ -20,6 +20,7 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   mail_frame: 'texts',
   event_feed: 'one row',
   watch: 'one row',
+  audit_seal: 'as many as there were minutes in which something happened',
   reminder_mark: 'what is to be planned now',
   saga_amendment: 'as often as somebody amended, not as there were stays',
   redrive: 'as often as somebody ordered it, not as there were stays',

@@ -100,6 +100,7 @@ export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS
     version: ['1'],
     after: ['0'],
     afterStream: ['0'],
+    afterSeal: ['0'],
     [`${api}/events?after`]: ['0', '300'],
     [`${api}/events?type`]: ['task.assigned', 'task.*', 'saga.parked'],
     [`${api}/audit?requestId`]: ['request-019b76da-a800-7000-8000-000000000000'],

@@ -77,6 +77,7 @@ const watchOf = (holder: string, queues: WatchedQueues = system.process.engine.q
     queues,
     holder,
     timeZone: 'Asia/Dubai',
+    seals: null,
     log: createLogger('test', 'silent'),
     now: () => monotonicMs,
     sayAllIsWell: async () => {

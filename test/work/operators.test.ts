@@ -110,6 +110,7 @@ beforeAll(async () => {
     queues: system.process.engine.queues,
     holder: 'api-1',
     timeZone: 'Asia/Dubai',
+    seals: null,
     log: createLogger('test', 'silent'),
     now: () => monotonicMs,
     sayAllIsWell: async () => undefined,

@@ -3,6 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { instantOfRequest } from '../../kernel/request-id.ts';
 import { count } from '../../kernel/telemetry/measure.ts';
 import { exactInstant, type Page, type PageRequest, type Position } from '../paging.ts';
+import { auditHashOf } from './hash.ts';
 import { type AuditView, auditView } from './view.ts';
 
 export interface AuditFilter {
@@ -125,7 +126,7 @@ async function verifyBatch(db: Db, after: string): Promise<Batch> {
     WITH streams AS (
       SELECT DISTINCT stream_id FROM audit_log WHERE stream_id > ${after}::text ORDER BY stream_id LIMIT ${STREAMS_PER_BATCH}::int),
     links AS (
-      SELECT a.stream_id, a.seq, a.hash = audit_hash(a)
+      SELECT a.stream_id, a.seq, a.hash = ${auditHashOf('a')}
           AND a.prev_hash = coalesce(lag(a.hash) OVER chain, sha256(convert_to('genesis:' || a.stream_id, 'UTF8')))
           AND a.seq = coalesce(lag(a.seq) OVER chain, 0) + 1 AS whole
         FROM audit_log a WHERE a.stream_id > ${after}::text AND a.stream_id <= (SELECT max(stream_id) FROM streams)

@@ -141,6 +141,23 @@ export const INCIDENT_KINDS = {
     next: 'The walk goes on where it stands.',
     remedy: 'See whether Postgres has time for it: the log says when a look of the watchdog fails.',
   },
+  AUDIT_SEAL_BROKEN: {
+    severity: 'CRITICAL',
+    afterSeconds: 0,
+    says: (_subject, count) =>
+      `The audit trail is not what it was when it was sealed: ${things(count, 'seal does', 'seals do')} not agree with it.`,
+    next: 'Nothing is repaired. What comes next is sealed, and every walk names these again.',
+    remedy:
+      'Rows were changed, removed or added behind our back, or a backup was restored: find out who, keep copies of the database and of the seals, and compare with a backup.',
+  },
+  AUDIT_UNSEALED: {
+    severity: 'WARNING',
+    afterSeconds: 0,
+    says: () => 'For over two minutes nothing of the audit trail could be sealed.',
+    next: 'All of it is sealed as soon as that is possible.',
+    remedy:
+      'Most likely a transaction that writes to the trail has been open for as long: end it, and find out whose it is.',
+  },
   ROWS_SET_ASIDE: {
     severity: 'WARNING',
     afterSeconds: 0,

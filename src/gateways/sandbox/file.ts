@@ -45,7 +45,7 @@ function useWriteAheadLog(db: DatabaseSync): void {
       return;
     } catch (error) {
       if (!isBusy(error) || performance.now() > until) throw error;
-      Atomics.wait(pause, 0, 0, OPEN_AGAIN_MS * (1 + Math.random()));
+      Atomics.wait(pause, 0, 0, OPEN_AGAIN_MS);
     }
   }
 }

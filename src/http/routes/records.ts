@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
-import { listAudit, verifyAudit } from '../../domain/audit/resource.ts';
+import { type ChainReport as ChainsReport, listAudit, verifyAudit } from '../../domain/audit/resource.ts';
+import { verifySeals } from '../../domain/audit/seals/verify.ts';
 import { listTransactions } from '../../domain/finance/resource.ts';
 import { getTransaction } from '../../domain/finance/transaction-detail.ts';
 import { getNotification, listNotifications } from '../../domain/messages/resource.ts';
@@ -85,6 +86,9 @@ const verify = createRoute({
   responses: { 200: answer('What was checked', one(ChainReport)), ...refusals('VALIDATION_FAILED') },
 });
 
+/** Seals come after all chains. */
+const NO_MORE_CHAINS: ChainsReport = { verified: 0, broken: [], complete: true, nextStream: null };
+
 export function registerRecords(register: Register, services: Services): void {
   const { db } = services;
   register(transactions, async (c) =>
@@ -105,7 +109,13 @@ export function registerRecords(register: Register, services: Services): void {
       return { items: items.map((row) => ({ ...row, details: detailsShown(c, row.details, row.event) })), next };
     }),
   );
-  register(verify, async (c) =>
-    found(c, await verifyAudit(db, c.req.valid('query').afterStream ?? null, MAX_VERIFY_MS)),
-  );
+  register(verify, async (c) => {
+    const { afterStream = null, afterSeal } = c.req.valid('query');
+    const chains = afterSeal === undefined ? await verifyAudit(db, afterStream, MAX_VERIFY_MS) : NO_MORE_CHAINS;
+    const seals =
+      chains.complete && services.auditSeals
+        ? await verifySeals(services.auditSeals, afterSeal ?? 0, MAX_VERIFY_MS)
+        : null;
+    return found(c, { ...chains, complete: chains.complete && (seals?.nextSeal ?? null) === null, seals });
+  });
 }

@@ -197,12 +197,36 @@ export const AuditQuery = z.strictObject({
 });
 export const AuditVerifyQuery = z.strictObject({
   afterStream: line(200).optional().openapi({ description: '`nextStream` of an incomplete report' }),
+  afterSeal: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(2_000_000_000)
+    .optional()
+    .openapi({ description: '`seals.nextSeal` of an incomplete report: chains are not walked again' }),
 });
+const SealReport = z
+  .object({
+    last: z.int().openapi({ description: 'Number of the newest seal; 0: there is none yet' }),
+    broken: z.array(
+      z.object({
+        no: z.int(),
+        reason: z.enum(['ROWS_DIFFER', 'FORGED', 'MISSING']),
+        from: z.string().optional(),
+        to: z.string().optional(),
+        sealedRows: z.int().optional(),
+        foundRows: z.int().optional(),
+      }),
+    ),
+    nextSeal: z.int().nullable().openapi({ description: 'Null: all seals have been compared' }),
+  })
+  .openapi('SealReport');
 export const ChainReport = z
   .object({
     verified: z.int(),
     broken: z.array(z.object({ streamId: z.string(), seq: z.int() })),
     complete: z.boolean(),
     nextStream: z.string().nullable(),
+    seals: SealReport.nullable().openapi({ description: 'Null: the trail is not sealed here, or chains come first' }),
   })
   .openapi('ChainReport');

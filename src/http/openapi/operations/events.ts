@@ -118,7 +118,7 @@ export const EVENTS: OperationTexts = {
   },
   [`GET ${API}/audit/verify`]: {
     id: 'verifyAudit',
-    text: 'Recomputes the hash chains of the audit trail and names every row that does not fit. When it takes too long, `complete` is false: go on with `afterStream` set to `nextStream`.',
+    text: 'Recomputes the hash chains of the audit trail and names every row that does not fit; and compares the trail with its signed seals, which tell of what was removed or made anew as a whole. When it takes too long, `complete` is false: go on with `afterStream` set to `nextStream`, and once that is null with `afterSeal` set to `seals.nextSeal`.',
   },
   'GET /health/live': {
     id: 'checkLiveness',
