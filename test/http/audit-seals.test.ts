@@ -45,7 +45,7 @@ it('agrees while nobody has touched it', async () => {
   expect(await verify('?afterSeal=1')).toEqual({ verified: 0, broken: [], complete: true, nextStream: null, seals });
 });
 
-it('names the seal of a tail that was cut off, whose chain is whole', async () => {
+it('K6: names the seal of a tail that was cut off, whose chain is whole', async () => {
   await sql`ALTER TABLE audit_log DISABLE TRIGGER ALL`.execute(http.db);
   await sql`DELETE FROM audit_log WHERE stream_id = 'two' AND seq = 3`.execute(http.db);
   await sql`ALTER TABLE audit_log ENABLE TRIGGER ALL`.execute(http.db);

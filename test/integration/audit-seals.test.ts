@@ -111,7 +111,7 @@ describe('what was sealed', () => {
     expect(await minute(open(KEY))).toMatchObject([{ reason: 'FORGED' }]);
   });
 
-  it.each(Object.entries(ATTACKS))('tells of %s', async (_name, change) => {
+  it.each(Object.entries(ATTACKS))('K6: tells of %s', async (_name, change) => {
     await live(5);
     await asOwner(change);
     expect(await minute()).not.toEqual([]);
