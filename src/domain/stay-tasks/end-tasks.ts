@@ -33,17 +33,24 @@ export async function endTasksAtDeparture(tx: Tx, reservationId: string, leftAt:
 export async function endTasksAtArrival(tx: Tx, reservationId: string, at: Date): Promise<readonly EndedTask[]> {
   const { ended } = await endTasks(
     tx,
-    sql`(reservation_id = ${reservationId}
+    sql`id = ANY(ARRAY(${ofStayOrCleaning(reservationId)})) AND (reservation_id = ${reservationId}
        AND (occurrence = 'PRE_ARRIVAL' OR occurrence = 'ARRIVAL' AND NOT ${takesPlace({ from: -12, to: 12, around: at })})
-      OR property_id = (SELECT property_id FROM reservation WHERE id = ${reservationId}) AND occurrence = 'POST_DEPARTURE'
-       AND scheduled_at >= (SELECT check_in_date - ${LOOK_BACK_DAYS}::int FROM reservation WHERE id = ${reservationId})::timestamptz
-       AND (status = 'UNASSIGNED' OR coalesce(slot_start, scheduled_at) > ${at}::timestamptz)
+      OR occurrence = 'POST_DEPARTURE' AND (status = 'UNASSIGNED' OR coalesce(slot_start, scheduled_at) > ${at}::timestamptz)
        AND EXISTS (SELECT FROM reservation o WHERE o.id = task.reservation_id AND o.id <> ${reservationId} AND o.status = 'CHECKED_OUT'))`,
   );
   return ended;
 }
 /** Older ones are found when somebody would be looked for. */
 const LOOK_BACK_DAYS = 90;
+/**
+ * Tasks of the stay, and cleanings of its property that somebody may still be sent to. The fence is for the planner: an index that
+ * has `occurrence` somewhere would be read as a whole, which is all tasks that there ever were.
+ */
+const ofStayOrCleaning = (reservationId: string): RawBuilder<unknown> => sql`
+  SELECT own.id FROM task own WHERE own.reservation_id = ${reservationId} UNION ALL
+  SELECT near.id FROM (SELECT t.id, t.occurrence, t.status FROM reservation r JOIN task t ON t.property_id = r.property_id
+      AND t.scheduled_at >= (r.check_in_date - ${LOOK_BACK_DAYS}::int)::timestamptz WHERE r.id = ${reservationId} OFFSET 0) near
+   WHERE near.occurrence = 'POST_DEPARTURE' AND near.status IN ('UNASSIGNED', 'ASSIGNED')`;
 
 /** Whether somebody has the meeting and it begins so many hours before or after an instant. */
 const takesPlace = ({
