@@ -10,8 +10,12 @@ export type DbFailure =
 const REFUSED = 'RM001';
 const CONTENTION = new Set(['40001', '40P01', '55P03']);
 const CONSTRAINT = /^23/;
-/** Connection lost, server going down or starting, too many connections, idle-in-transaction cut, disk full, read-only after a fail-over. */
-const UNREACHABLE = /^(08|57P0|53)|^25P0[34]$|^25006$/;
+/**
+ * Connection lost, server going down or starting, too many connections, idle-in-transaction cut, disk full, read-only after a fail-over;
+ * and what an operator does to a database meanwhile: it takes no connections (55000) or is not there (3D000), or who connects is not
+ * let in (28). None of these is a fault of the request.
+ */
+const UNREACHABLE = /^(08|28|57P0|53)|^25P0[34]$|^25006$|^3D000$|^55000$/;
 const UNREACHABLE_ERRNO = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
