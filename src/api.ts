@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import { gapsOf } from './config-gaps.ts';
 import { recordAudit } from './domain/audit/record.ts';
 import { createIdentityProvider } from './gateways/identity-provider.ts';
 import { receiptReceivers } from './gateways/message-channels.ts';
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
   const { orchestrator, queues, relay } = engine;
   if (config.sealsWithTokenKeys)
     log.warn('SEAL_KEYS is not set: cursors, links and kept answers are sealed with JWT_KEYS');
-  if (config.auditSeals === null) log.warn('AUDIT_SEAL_KEYS is not set: the audit trail is not sealed');
+  for (const gap of gapsOf(config)) log.warn(gap);
   const auditSeals = config.auditSeals && {
     db,
     keys: config.auditSeals.keys,
