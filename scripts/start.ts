@@ -1,8 +1,10 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig, readJwtConfig } from '../src/config.ts';
+import { DATABASE_ROLES } from '../src/db/grants.ts';
 import type { Role } from '../src/http/auth.ts';
 import { mintToken } from '../src/http/mint.ts';
 import { systemClock } from '../src/kernel/clock.ts';
@@ -98,7 +100,10 @@ async function main(fresh: boolean): Promise<void> {
   // Only to refuse a named one at once: what is free now may be taken when the API is started.
   await choosePorts(() => {});
   if (fresh) wipe();
-  const databaseUrl = process.env['DATABASE_URL'] ?? (await embeddedPostgres()).url;
+  const given = process.env['DATABASE_URL'];
+  const ownerUrl = given ?? (await embeddedPostgres()).url;
+  const appPassword = given === undefined ? randomBytes(24).toString('hex') : undefined;
+  const databaseUrl = appPassword === undefined ? ownerUrl : urlOfApp(ownerUrl, appPassword);
   const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
   const keys = keysOfStart(readSecrets(), process.env);
   const env = {
@@ -109,14 +114,18 @@ async function main(fresh: boolean): Promise<void> {
     NODE_ENV: 'development',
     RATE_LIMITS: process.env['RATE_LIMITS'] ?? TRIAL_LIMITS,
     DATABASE_URL: databaseUrl,
+    OWNER_DATABASE_URL: process.env['OWNER_DATABASE_URL'] ?? ownerUrl,
     REDIS_URL: redisUrl,
     ...keys,
     ROOMY_DATA_DIR: DATA_DIR,
   };
-  const runtime = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, ...keys };
+  const { OWNER_DATABASE_URL } = env;
+  const runtime = { DATABASE_URL: databaseUrl, OWNER_DATABASE_URL, REDIS_URL: redisUrl, ...keys };
   recordRuntime(runtime);
 
-  await stage('Preparing the database', () => once('src/migrate.ts', env));
+  await stage('Preparing the database', () =>
+    once('src/migrate.ts', { ...env, ...(appPassword === undefined ? {} : { APP_DATABASE_PASSWORD: appPassword }) }),
+  );
   await stage('Loading the demo data', () => once('src/demo.ts', env));
   const [ports] = await stage('Starting the API and two workers', () =>
     Promise.all([
@@ -269,6 +278,14 @@ function wipe(): void {
     if (process.env[name] !== undefined)
       console.log(`${name} is set, so that store is left as it is: --fresh empties only the embedded one.`);
   }
+}
+
+/** On a server of ours the programs have an account that owns nothing, with a new password each time. */
+function urlOfApp(ownerUrl: string, password: string): string {
+  const url = new URL(ownerUrl);
+  url.username = DATABASE_ROLES.app;
+  url.password = password;
+  return url.href;
 }
 
 async function embeddedPostgres(): Promise<RunningPostgres> {

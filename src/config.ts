@@ -195,14 +195,25 @@ const givenIn = (
 const incomplete = (problems: readonly string[]): ConfigError =>
   new ConfigError(`The environment is not complete:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
 
+type Variables = Readonly<Record<string, string | undefined>>;
+/** For the programs that change the schema, by another account than the rest where `OWNER_DATABASE_URL` names one. */
+const asOwner = ({ OWNER_DATABASE_URL, ...environment }: Variables): Variables =>
+  OWNER_DATABASE_URL ? { ...environment, DATABASE_URL: OWNER_DATABASE_URL } : environment;
+
 /** For the programs that need nothing else: migrations and demo data. Throws `ConfigError`. */
-export function readDatabaseUrl(environment: Readonly<Record<string, string | undefined>> = process.env): string {
+export function readDatabaseUrl(environment: Variables = process.env): string {
   const given = givenIn(environment);
   const parsed = Environment.pick({ DATABASE_URL: true, NODE_ENV: true, ALLOW_PLAINTEXT: true }).safeParse(given);
   const problems = parsed.success ? databaseProblems(parsed.data) : issuesOf(parsed.error, given);
   if (!parsed.success || problems.length > 0) throw incomplete(problems);
   return parsed.data.DATABASE_URL;
 }
+
+/** For migrations: as the owner of the tables, and the password that the programs' account is to have. Throws `ConfigError`. */
+export const readMigrationConfig = (environment: Variables = process.env) => ({
+  databaseUrl: readDatabaseUrl(asOwner(environment)),
+  appPassword: environment['APP_DATABASE_PASSWORD'] || undefined,
+});
 
 export interface MaintenanceConfig {
   readonly databaseUrl: string;
@@ -212,10 +223,8 @@ export interface MaintenanceConfig {
 }
 
 /** For the program that moves history. Throws `ConfigError`. */
-export function readMaintenanceConfig(
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): MaintenanceConfig {
-  const given = givenIn(environment);
+export function readMaintenanceConfig(environment: Variables = process.env): MaintenanceConfig {
+  const given = givenIn(asOwner(environment));
   const parsed = Environment.pick({
     DATABASE_URL: true,
     NODE_ENV: true,

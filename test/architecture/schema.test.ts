@@ -6,7 +6,7 @@ import { generateFrom } from '../../scripts/db/schema.ts';
 import { createDb, createPool } from '../../src/db/client.ts';
 import { MIGRATION_FILE, MIGRATIONS, migrate, migrationsPending } from '../../src/db/migrate.ts';
 import { readCatalog } from '../setup/catalog.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { createEmptyDatabase, type TestDatabase } from '../setup/database.ts';
 import { withClient } from '../setup/template.ts';
 
 /** Those of the releases whose migrations were TypeScript: the names that their databases hold. */
@@ -26,7 +26,9 @@ const FORMER_NAMES = `
 let migrated: TestDatabase;
 let empty: TestDatabase;
 beforeAll(async () => {
-  migrated = await createTestDatabase();
+  // Without the rights that the databases of other tests have.
+  migrated = await createEmptyDatabase();
+  await migrate(migrated.url);
   empty = await createEmptyDatabase();
 });
 afterAll(async () => {

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { type SimulatedClock, simulateTime } from './simulated-clock.ts';
+import { asLeast } from './template.ts';
 
 export interface TestDatabase {
   readonly url: string;
@@ -52,6 +53,7 @@ export async function createSimulatedDatabase(): Promise<SimulatedDatabase> {
   url.pathname = `/${name}`;
   const clock = await simulateTime(url.href);
   await migrate(url.href);
+  await asLeast(url.href);
   return {
     url: url.href,
     clock,

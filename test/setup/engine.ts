@@ -21,6 +21,7 @@ import { createEngine, type Engine } from '../../src/wiring.ts';
 import { stepWork } from '../../src/workers/steps.ts';
 import { createWorker, type QueueWorker, workerOptions } from '../../src/workers/worker.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
+import { APP_ROLE } from './template.ts';
 
 /** Engines as the programs build them, in this process, on a database of their own; they can vanish like killed ones. */
 
@@ -187,9 +188,7 @@ export async function createTestbed(
  */
 const CHAOS = `
 CREATE SCHEMA chaos;
-GRANT USAGE ON SCHEMA public, chaos TO pg_database_owner;
-ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO pg_database_owner;
-GRANT ALL ON ALL TABLES IN SCHEMA public TO pg_database_owner;
+GRANT USAGE ON SCHEMA chaos TO ${APP_ROLE};
 ALTER TABLE outbox ADD COLUMN installation text DEFAULT current_setting('chaos.installation', true);
 ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_orders ON outbox USING (installation IS NOT DISTINCT FROM current_setting('chaos.installation', true));
@@ -357,7 +356,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
 
 function ofInstallation(databaseUrl: string, prefix: string): string {
   const url = new URL(databaseUrl);
-  url.searchParams.set('options', `-c role=pg_database_owner -c chaos.installation=${prefix}`);
+  url.searchParams.set('options', `-c role=${APP_ROLE} -c chaos.installation=${prefix}`);
   return url.href;
 }
 
