@@ -189,6 +189,7 @@ export async function createTestbed(
 const CHAOS = `
 CREATE SCHEMA chaos;
 GRANT USAGE ON SCHEMA chaos TO ${APP_ROLE};
+ALTER DEFAULT PRIVILEGES IN SCHEMA chaos GRANT ALL ON TABLES TO ${APP_ROLE};
 ALTER TABLE outbox ADD COLUMN installation text DEFAULT current_setting('chaos.installation', true);
 ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_orders ON outbox USING (installation IS NOT DISTINCT FROM current_setting('chaos.installation', true));
