@@ -122,7 +122,7 @@ describe('a body', () => {
 });
 
 describe('a request', () => {
-  it('to nowhere is told so in the envelope', async () => {
+  it('H6: to nowhere is told so in the envelope', async () => {
     for (const path of ['/nope', `${API}/nope`, `${API}/owners/a/b`, '/debug', '/.env', '/metrics', '/admin/queues']) {
       const answer = await http.call('GET', path);
       expect([answer.status, answer.body.code], path).toEqual([404, 'ROUTE_NOT_FOUND']);
@@ -130,7 +130,7 @@ describe('a request', () => {
     }
   });
 
-  it('O1: finds nothing of the operators’ port at the public one', async () => {
+  it('O1, H6: finds nothing of the operators’ port at the public one', async () => {
     for (const path of ['/ops/queues', '/admin/queues', '/queues', '/queues/api/queues', '/%6fps/queues', '/mailbox']) {
       const answer = await http.call('GET', path);
       expect([answer.status, answer.body.code], path).toEqual([404, 'ROUTE_NOT_FOUND']);
@@ -191,7 +191,7 @@ describe('a request', () => {
     expect(logged.at(-1)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'jwt_malformed' });
   });
 
-  it('H1: has its security headers on every answer', async () => {
+  it('H1, H2: has its security headers on every answer', async () => {
     const answers = [
       await http.call('GET', `${API}/owners`),
       await http.call('GET', `${API}/owners`, { as: null }),
@@ -224,7 +224,7 @@ describe('a request', () => {
   );
 });
 
-describe('a failure of ours', () => {
+describe('H4: a failure of ours', () => {
   it('tells the caller nothing, and the log where it was', async () => {
     const secret = new Error('secret SELECT password');
     http.orchestrator.refusal = secret;
@@ -251,7 +251,7 @@ describe('a failure of ours', () => {
   });
 });
 
-describe('health', () => {
+describe('H8: health', () => {
   it('is alive without asking anyone', async () => {
     for (const path of ['/health/live', '/healthz']) {
       const answer = await http.call('GET', path, { as: null });

@@ -29,7 +29,7 @@ const rowsOf = (who: string) =>
   http.db.selectFrom('audit_log').selectAll().where('stream_id', '=', `denied:${who}`).orderBy('seq').execute();
 const detailsOf = ({ body }: { readonly body: string }): unknown => at(JSON.parse(body), 'details');
 
-describe('a refusal', () => {
+describe('K4: a refusal', () => {
   it('SEC-5: is written down at once, and what follows it within a minute as one row with its number', async () => {
     for (let n = 0; n < 10; n += 1) expect(await probe('cleaner-1', 'owners')).toBe(403);
     expect((await rowsOf('cleaner-1')).map(detailsOf)).toEqual([

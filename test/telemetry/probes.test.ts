@@ -51,7 +51,7 @@ describe('/metrics', () => {
   });
 });
 
-describe('health', () => {
+describe('H8: health', () => {
   it('says why a program is not ready, and that it lives whatever is away', async () => {
     const probes = probesWith('closed', ['redis', 'relay']);
     const ready = await probes.request('/health/ready');
