@@ -75,8 +75,21 @@ describe('docker-compose.yml', () => {
   });
 
   it('C1: hardens every container and publishes no database', () => {
-    for (const service of Object.values(services)) {
-      expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+    for (const [name, service] of Object.entries(services)) {
+      expect(service).toMatchObject({
+        ...{ init: true, read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] },
+        ...{ user: expect.stringMatching(/^(?:1000:1000|postgres|redis)$/), pids_limit: expect.any(Number) },
+        ...{
+          mem_limit: expect.stringMatching(/^\d+[mg]$/),
+          tmpfs: expect.arrayContaining(['/tmp:mode=1777,size=64m']),
+        },
+      });
+      for (const wide of ['privileged', 'cap_add', 'network_mode', 'pid', 'devices'])
+        expect(service, name).not.toHaveProperty(wide);
+      const runsOn = !['maintain', 'migrate'].includes(name);
+      if (runsOn) expect(service, name).toHaveProperty('healthcheck.test');
+      const mounted = [service['volumes'] ?? []].flat().map(String);
+      expect(mounted.filter((volume) => !/^(?:roomy|postgres|redis):/.test(volume))).toEqual([]);
     }
     for (const name of ['postgres', 'redis']) expect(services[name]).not.toHaveProperty('ports');
   });
@@ -96,10 +109,11 @@ describe('docker-compose.yml', () => {
   });
 });
 
-describe('the Dockerfile', () => {
+describe('C1, C2: the Dockerfile', () => {
   it('runs as somebody who is not root, and holds no tests', () => {
     const text = read('Dockerfile');
     expect(text).toMatch(/^USER 1000:1000$/m);
+    expect(text.lastIndexOf('USER ')).toBeLessThan(text.indexOf('CMD '));
     expect(text).not.toMatch(/COPY (\.|test|bench|scripts)/);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/kernel/log.ts';
+import { BROWSER_FILES } from '../architecture/sources.ts';
 import { API, at, countRows, type Http, startHttp } from './harness.ts';
 
 /** Common handling of every request before and after its route: bodies, ids, headers, logs, failures. */
@@ -128,6 +129,37 @@ describe('a request', () => {
       expect([answer.status, answer.body.code], path).toEqual([404, 'ROUTE_NOT_FOUND']);
       expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
     }
+  });
+
+  it.each([
+    ...[
+      '/.git/config',
+      '/.git/HEAD',
+      '/.env',
+      '/.env.local',
+      '/.npmrc',
+      '/.dockerignore',
+      '/.htaccess',
+      '/.aws/credentials',
+    ],
+    ...['/debug', '/debug/pprof', '/debug/vars', '/_debug', '/trace', '/status', '/server-status', '/actuator/env'],
+    ...['/metrics', '/api/metrics', '/api/production/metrics', '/health', '/health/live/x', '/readyz/details'],
+    ...['/package.json', '/package-lock.json', '/Dockerfile', '/docker-compose.yml', '/tsconfig.json', '/src/api.ts'],
+    ...['/node_modules/hono/package.json', '/migrations', '/app.js.map', '/style.css.map', '/work/app.js.map'],
+    ...['/docs/try.js.map', '/console/files/live.js.map', '/passkeys/passkeys.js.map', '/work/app.ts', '/docs/page.ts'],
+    ...['/swagger', '/graphql', '/phpinfo.php', '/wp-login.php', '/admin', '/console.log', '/backup.sql', '/core'],
+    ...['/work/%2e%2e%2fpackage.json', '/docs/..%2f..%2f.env', '/console/files/..%2flive.js', '/coverage/index.html'],
+  ])('H6: finds nothing of how it is made and run: %s', async (path) => {
+    for (const as of ['ADMIN', null] as const) {
+      const answer = await http.call('GET', path, { as });
+      expect(answer.status).toBe(404);
+      expect(answer.text).not.toMatch(/sourcesContent|"dependencies"|process_cpu|postgres:\/\//);
+    }
+  });
+
+  it('H6: links to no source map from what it serves to browsers', () => {
+    const linking = [...BROWSER_FILES].filter(([, text]) => /sourceMappingURL/.test(text));
+    expect(linking.map(([file]) => file)).toEqual([]);
   });
 
   it('O1, H6: finds nothing of the operators’ port at the public one', async () => {
