@@ -157,6 +157,15 @@ describe('a request', () => {
     }
   });
 
+  it('H7: is led from http to https by nothing, also when a proxy says that it came in the clear', async () => {
+    for (const headers of [{ 'x-forwarded-proto': 'http' }, { forwarded: 'proto=http' }]) {
+      for (const as of ['ADMIN', null] as const) {
+        const answer = await http.call('GET', `${API}/owners`, { as, headers });
+        expect([answer.status, answer.headers.get('location')]).toEqual([as === null ? 401 : 200, null]);
+      }
+    }
+  });
+
   it('H6: links to no source map from what it serves to browsers', () => {
     const linking = [...BROWSER_FILES].filter(([, text]) => /sourceMappingURL/.test(text));
     expect(linking.map(([file]) => file)).toEqual([]);

@@ -50,7 +50,7 @@ const moneyRows = async (): Promise<readonly number[]> => {
 };
 
 describe('a payment', () => {
-  it("answers the brief's example as printed, and settles the confirmation's own row", async () => {
+  it("M5: answers the brief's example as printed, and settles the confirmation's own row", async () => {
     const id = await newStay();
     const confirmation = await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
     const { status, body } = await pay(id);
@@ -72,7 +72,7 @@ describe('a payment', () => {
     expect((await pay(id)).body).toMatchObject({ code: 'ALREADY_PAID' });
   });
 
-  it('in parts ends with the split of one payment', async () => {
+  it('M5: in parts ends with the split of one payment', async () => {
     const id = await confirmed();
     const first = await pay(id, { amount: 300 });
     expect(first.body.data).toMatchObject({ ownerPayout: { amount: 210 }, paymentStatus: 'PARTIALLY_PAID' });

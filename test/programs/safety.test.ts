@@ -153,6 +153,18 @@ describe('H7: what goes over a network in the clear', () => {
     expect(refuses({ ...SAFE, REDIS_URL, ALLOW_PLAINTEXT: '1' }, REDIS)).toBe(false);
   });
 
+  it.each(['STRIPE_API_URL', 'TWILIO_API_URL', 'INCIDENT_WEBHOOK_URL', 'DEAD_MANS_SWITCH_URL', 'OIDC_ISSUER'])(
+    '%s is https but on this machine, whatever is allowed',
+    (name) => {
+      const problem = new RegExp(`^${name}: must be https`);
+      for (const more of [{}, { ALLOW_PLAINTEXT: '1' }, { NODE_ENV: 'development' }]) {
+        for (const plain of ['http://gateway.example/x', 'http://10.0.0.7:8080', 'http://localhost.example'])
+          expect(refuses({ ...SAFE, ...more, [name]: plain }, problem)).toBe(true);
+        expect(refuses({ ...SAFE, ...more, [name]: 'https://gateway.example/x' }, problem)).toBe(false);
+      }
+    },
+  );
+
   it('is allowed by nothing but its name', () => {
     for (const wrong of ['true', 'yes', '01']) {
       expect(problemsOf({ ...SAFE, ALLOW_PLAINTEXT: wrong })).toEqual(['ALLOW_PLAINTEXT: must be 1 or 0']);

@@ -99,7 +99,7 @@ describe('the configuration', () => {
       { NODE_ENV: 'production', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.example' },
       /OTLP_ENDPOINT: goes to another host in the clear/,
     ],
-  ])('refuses %j', (given, problem) => {
+  ])('H7: refuses %j', (given, problem) => {
     expect(() => configOf(given)).toThrow(problem);
   });
 });
