@@ -1,4 +1,4 @@
-import { isPlaintextToElsewhere, isThisMachine } from './db/transport.ts';
+import { isThisMachine, type Transport, transportTo } from './db/transport.ts';
 
 /**
  * Settings that must not be in production by an oversight: data that crosses a network in the clear (for money that goes to a
@@ -18,12 +18,16 @@ const ALLOW = 'or set ALLOW_PLAINTEXT=1 where the network between them is your o
 
 export function databaseProblems({ NODE_ENV, ALLOW_PLAINTEXT, DATABASE_URL }: SafetySettings): string[] {
   if (!isProduction(NODE_ENV) || ALLOW_PLAINTEXT) return [];
+  let transport: Transport;
   try {
-    if (!isPlaintextToElsewhere(DATABASE_URL)) return [];
+    transport = transportTo(DATABASE_URL);
   } catch {
     return ['DATABASE_URL: names a certificate or an option that the driver cannot use'];
   }
-  return [`DATABASE_URL: goes to another host in the clear: add sslmode=verify-full, ${ALLOW}`];
+  if (transport === 'checked') return [];
+  if (transport === 'clear')
+    return [`DATABASE_URL: goes to another host in the clear: add sslmode=verify-full, ${ALLOW}`];
+  return [`DATABASE_URL: goes to another host without asking who that is: use sslmode=verify-full, ${ALLOW}`];
 }
 
 export function redisProblems(

@@ -9,10 +9,14 @@ export const REQUIRED: readonly string[] = [
   ...numbered('Z', 17),
   ...numbered('J', 16),
   ...numbered('Q', 7),
-  'M3',
+  ...numbered('M', 12),
   'X9',
+  ...numbered('H', 9),
+  ...numbered('K', 4),
   'K9',
   ...numbered('O', 9),
+  ...numbered('C', 3),
+  ...numbered('C', 8).slice(4),
 ];
 
 /** The headings of rules: `### J2 One algorithm for each key`. */

@@ -30,7 +30,8 @@ export function createdFixed(c: AnyContext, data: { readonly id: string }, messa
   return json(c, 201, { success: true, data, message });
 }
 
-const json = (c: AnyContext, status: 200 | 201, body: object): Response => {
+/** Every answer in JSON is made here, or kept as it was made. */
+export const json = (c: AnyContext, status: 200 | 201, body: object): Response => {
   c.header('Content-Type', 'application/json; charset=utf-8');
   return c.body(JSON.stringify(body), status);
 };

@@ -65,7 +65,7 @@ describe('docker-compose.yml', () => {
     expect(rolesOf('background').toSorted()).toEqual(BACKGROUND_ROLES.toSorted());
   });
 
-  it('O1: publishes the operators’ port on this machine only, where the programs have it by themselves', () => {
+  it('O1, C1: publishes the operators’ port on this machine only, where the programs have it by themselves', () => {
     const ports = Object.values(services).flatMap((service) => [service['ports'] ?? []].flat().map(String));
     expect(ports.length).toBeGreaterThan(1);
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
@@ -74,14 +74,27 @@ describe('docker-compose.yml', () => {
     expect(ops?.host).toBe('127.0.0.1');
   });
 
-  it('hardens every container and publishes no database', () => {
-    for (const service of Object.values(services)) {
-      expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+  it('C1: hardens every container and publishes no database', () => {
+    for (const [name, service] of Object.entries(services)) {
+      expect(service).toMatchObject({
+        ...{ init: true, read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] },
+        ...{ user: expect.stringMatching(/^(?:1000:1000|postgres|redis)$/), pids_limit: expect.any(Number) },
+        ...{
+          mem_limit: expect.stringMatching(/^\d+[mg]$/),
+          tmpfs: expect.arrayContaining(['/tmp:mode=1777,size=64m']),
+        },
+      });
+      for (const wide of ['privileged', 'cap_add', 'network_mode', 'pid', 'devices'])
+        expect(service, name).not.toHaveProperty(wide);
+      const runsOn = !['maintain', 'migrate'].includes(name);
+      if (runsOn) expect(service, name).toHaveProperty('healthcheck.test');
+      const mounted = [service['volumes'] ?? []].flat().map(String);
+      expect(mounted.filter((volume) => !/^(?:roomy|postgres|redis):/.test(volume))).toEqual([]);
     }
     for (const name of ['postgres', 'redis']) expect(services[name]).not.toHaveProperty('ports');
   });
 
-  it('lets the programs that call gateways, mail servers and webhooks out, and no database', () => {
+  it('C1: lets the programs that call gateways, mail servers and webhooks out, and no database', () => {
     const all = Object.keys(services);
     expect(all.flatMap(networksOf).filter((network) => !(network in networks))).toEqual([]);
     expect(all.filter(hasWayOut).toSorted()).toEqual(['api', 'background', 'mail', 'worker']);
@@ -96,10 +109,11 @@ describe('docker-compose.yml', () => {
   });
 });
 
-describe('the Dockerfile', () => {
+describe('C1, C2: the Dockerfile', () => {
   it('runs as somebody who is not root, and holds no tests', () => {
     const text = read('Dockerfile');
     expect(text).toMatch(/^USER 1000:1000$/m);
+    expect(text.lastIndexOf('USER ')).toBeLessThan(text.indexOf('CMD '));
     expect(text).not.toMatch(/COPY (\.|test|bench|scripts)/);
   });
 });
@@ -114,7 +128,7 @@ it('bounds the heap of API and workers alike, whoever starts them', () => {
 describe('package.json', () => {
   const manifest = JSON.parse(read('package.json')) as Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-  it('pins every version exactly', () => {
+  it('C3: pins every version exactly', () => {
     for (const kind of ['dependencies', 'devDependencies']) {
       for (const [name, version] of Object.entries(manifest[kind] ?? {})) {
         expect(`${name} ${version}`).toMatch(/ \d+\.\d+\.\d+(-[\w.]+)?$/);
@@ -122,7 +136,7 @@ describe('package.json', () => {
     }
   });
 
-  it('has no version below the floors of the advisories', () => {
+  it('C5: has no version below the floors of the advisories', () => {
     const packages = (JSON.parse(read('package-lock.json')) as { packages: Record<string, { version?: string }> })
       .packages;
     const floors = { hono: [4, 13, 18], '@hono/node-server': [2, 1, 7], kysely: [0, 28, 17], bullmq: [6, 0, 7] };
@@ -156,7 +170,7 @@ describe('.env.example', () => {
 });
 
 describe('the configuration', () => {
-  it('reports all problems at once, by name, and never a value', () => {
+  it('K2: reports all problems at once, by name, and never a value', () => {
     const attempt = () => readConfig({ DATABASE_URL: 'mysql://user:hunter2@db', JWT_KEYS: 'k1:changeme', PORT: 'x' });
     expect(attempt).toThrow(/DATABASE_URL[\s\S]*REDIS_URL: is required[\s\S]*JWT_KEYS/);
     expect(attempt).not.toThrow(/hunter2|changeme/);

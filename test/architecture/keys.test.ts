@@ -37,7 +37,7 @@ const WEAK = [
 ];
 
 describe('keys of MACs', () => {
-  it.each(['JWT_KEYS', 'SEAL_KEYS'])('J13: %s that are weak or ambiguous are refused', (name) => {
+  it.each(['JWT_KEYS', 'SEAL_KEYS'])('J13, K2: %s that are weak or ambiguous are refused', (name) => {
     for (const weak of WEAK) {
       const problems = problemsOf({ JWT_KEYS: `k1:${SECRET}`, SEAL_KEYS: `s1:${SECRET}`, [name]: weak });
       expect(problems).toEqual([expect.stringMatching(`^${name}: must be kid:secret`)]);
@@ -91,7 +91,7 @@ describe('key pairs', () => {
     ['in JSON that is a MAC’s', JSON.stringify({ kty: 'oct', k: 'AAAA', d: 'AAAA', kid: 'e1' })],
     ['in broken JSON', '{"kty":'],
     ['in JSON without any', '{"keys":[]}'],
-  ])('J13: are refused %s, and their text is told to nobody', (_name, text) => {
+  ])('J13, K2: are refused %s, and their text is told to nobody', (_name, text) => {
     const problems = problemsOf({ SEAL_KEYS: `s1:${SECRET}`, JWT_SIGNING_KEYS: text });
     expect(problems).toEqual([expect.stringMatching(/^JWT_SIGNING_KEYS: must be kid:key/)]);
     expect(problems.join()).not.toContain(text.replace(/^\w+:/, '').slice(0, 40));

@@ -4,7 +4,7 @@ import { prepareStays, seedRivals } from '../sagas/confirmation.ts';
 import { createTestbed, drained, duePointer, restOf, type Testbed, type TestProcess } from '../setup/engine.ts';
 import { expectInvariants } from './invariants.ts';
 
-describe('stays that want the same dates', () => {
+describe('M10: stays that want the same dates', () => {
   let bed: Testbed;
   let process: TestProcess;
   beforeAll(async () => {

@@ -238,7 +238,7 @@ describe('an address that somebody entered', () => {
     ['with a password', 'https://a:b@building.example/d', 'ADDRESS_INVALID'],
     ['with a query', 'https://building.example/d?x=1', 'ADDRESS_INVALID'],
     ['that is none', 'https://', 'HOST_NOT_ALLOWED'],
-  ])('%s is not called', async (_what, address, amenityError) => {
+  ])('H7: %s is not called', async (_what, address, amenityError) => {
     const asked = adapter({ hosts: ['building.example'] }).activate(request({ device: address }), never);
     expect(await failure(asked)).toMatchObject({ code: 'AMENITIES_REFUSED', details: { amenityError }, unsent: true });
   });

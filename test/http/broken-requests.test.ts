@@ -78,7 +78,7 @@ describe('what is no request', () => {
     ['a target that is no address', `GET \\x HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`, 400, 'MALFORMED_REQUEST'],
     ['large headers', `GET / HTTP/1.1\r\n${HOST}X-Large: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
     ['a large address', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\n${HOST}\r\n`, 431, 'HEADERS_TOO_LARGE'],
-  ])('N14, H1: is answered in the envelope: %s', async (_what, bytes, status, code) => {
+  ])('N14, H1, H2, H5: is answered in the envelope: %s', async (_what, bytes, status, code) => {
     expectAnswer(await exchange(await open(), bytes).answer, status, code);
   });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/kernel/log.ts';
+import { BROWSER_FILES } from '../architecture/sources.ts';
 import { API, at, countRows, type Http, startHttp } from './harness.ts';
 
 /** Common handling of every request before and after its route: bodies, ids, headers, logs, failures. */
@@ -122,7 +123,7 @@ describe('a body', () => {
 });
 
 describe('a request', () => {
-  it('to nowhere is told so in the envelope', async () => {
+  it('H6: to nowhere is told so in the envelope', async () => {
     for (const path of ['/nope', `${API}/nope`, `${API}/owners/a/b`, '/debug', '/.env', '/metrics', '/admin/queues']) {
       const answer = await http.call('GET', path);
       expect([answer.status, answer.body.code], path).toEqual([404, 'ROUTE_NOT_FOUND']);
@@ -130,7 +131,47 @@ describe('a request', () => {
     }
   });
 
-  it('O1: finds nothing of the operators’ port at the public one', async () => {
+  it.each([
+    ...[
+      '/.git/config',
+      '/.git/HEAD',
+      '/.env',
+      '/.env.local',
+      '/.npmrc',
+      '/.dockerignore',
+      '/.htaccess',
+      '/.aws/credentials',
+    ],
+    ...['/debug', '/debug/pprof', '/debug/vars', '/_debug', '/trace', '/status', '/server-status', '/actuator/env'],
+    ...['/metrics', '/api/metrics', '/api/production/metrics', '/health', '/health/live/x', '/readyz/details'],
+    ...['/package.json', '/package-lock.json', '/Dockerfile', '/docker-compose.yml', '/tsconfig.json', '/src/api.ts'],
+    ...['/node_modules/hono/package.json', '/migrations', '/app.js.map', '/style.css.map', '/work/app.js.map'],
+    ...['/docs/try.js.map', '/console/files/live.js.map', '/passkeys/passkeys.js.map', '/work/app.ts', '/docs/page.ts'],
+    ...['/swagger', '/graphql', '/phpinfo.php', '/wp-login.php', '/admin', '/console.log', '/backup.sql', '/core'],
+    ...['/work/%2e%2e%2fpackage.json', '/docs/..%2f..%2f.env', '/console/files/..%2flive.js', '/coverage/index.html'],
+  ])('H6: finds nothing of how it is made and run: %s', async (path) => {
+    for (const as of ['ADMIN', null] as const) {
+      const answer = await http.call('GET', path, { as });
+      expect(answer.status).toBe(404);
+      expect(answer.text).not.toMatch(/sourcesContent|"dependencies"|process_cpu|postgres:\/\//);
+    }
+  });
+
+  it('H7: is led from http to https by nothing, also when a proxy says that it came in the clear', async () => {
+    for (const headers of [{ 'x-forwarded-proto': 'http' }, { forwarded: 'proto=http' }]) {
+      for (const as of ['ADMIN', null] as const) {
+        const answer = await http.call('GET', `${API}/owners`, { as, headers });
+        expect([answer.status, answer.headers.get('location')]).toEqual([as === null ? 401 : 200, null]);
+      }
+    }
+  });
+
+  it('H6: links to no source map from what it serves to browsers', () => {
+    const linking = [...BROWSER_FILES].filter(([, text]) => /sourceMappingURL/.test(text));
+    expect(linking.map(([file]) => file)).toEqual([]);
+  });
+
+  it('O1, H6: finds nothing of the operators’ port at the public one', async () => {
     for (const path of ['/ops/queues', '/admin/queues', '/queues', '/queues/api/queues', '/%6fps/queues', '/mailbox']) {
       const answer = await http.call('GET', path);
       expect([answer.status, answer.body.code], path).toEqual([404, 'ROUTE_NOT_FOUND']);
@@ -191,7 +232,7 @@ describe('a request', () => {
     expect(logged.at(-1)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'jwt_malformed' });
   });
 
-  it('H1: has its security headers on every answer', async () => {
+  it('H1, H2: has its security headers on every answer', async () => {
     const answers = [
       await http.call('GET', `${API}/owners`),
       await http.call('GET', `${API}/owners`, { as: null }),
@@ -224,7 +265,7 @@ describe('a request', () => {
   );
 });
 
-describe('a failure of ours', () => {
+describe('H4: a failure of ours', () => {
   it('tells the caller nothing, and the log where it was', async () => {
     const secret = new Error('secret SELECT password');
     http.orchestrator.refusal = secret;
@@ -251,7 +292,7 @@ describe('a failure of ours', () => {
   });
 });
 
-describe('health', () => {
+describe('H8: health', () => {
   it('is alive without asking anyone', async () => {
     for (const path of ['/health/live', '/healthz']) {
       const answer = await http.call('GET', path, { as: null });

@@ -128,7 +128,7 @@ describe('the income distribution', () => {
   });
 });
 
-describe('a change that is refused', () => {
+describe('M8: a change that is refused', () => {
   const refused = async (body: unknown, status: number, code: string, ifMatch = '*'): Promise<Answer> => {
     const before = await versions();
     const answer = await put(body, ifMatch);
@@ -297,7 +297,7 @@ describe('a change for a later day', () => {
     expect(at(late.body, 'details', 'issues')).toEqual([{ path: 'effectiveFrom', message: 'must not be in the past' }]);
   });
 
-  it('is kept by the stays that pinned it; a version that was never set is a bug', async () => {
+  it('M8: is kept by the stays that pinned it; a version that was never set is a bug', async () => {
     expect(await readTerms(http.db, 1)).toMatchObject({ version: 1, ownerBp: 7_000 });
     await expect(readTerms(http.db, 999)).rejects.toThrow('missing: the terms of a stay');
     await expect(readTerms(http.db, 999)).rejects.not.toBeInstanceOf(RoomyError);

@@ -159,7 +159,7 @@ describe('M1: a number that a double cannot hold', () => {
   });
 });
 
-describe('a currency', () => {
+describe('M2: a currency', () => {
   it.each(['aed', 'AED ', ' AED', '', 'ZZZ', 'DEM', 'XXX', null, 784, ['AED']])('%j is refused', async (currency) => {
     const answer = await pay({ currency });
     await expectRefusal(answer, 'CURRENCY_INVALID');

@@ -50,7 +50,7 @@ const moneyRows = async (): Promise<readonly number[]> => {
 };
 
 describe('a payment', () => {
-  it("answers the brief's example as printed, and settles the confirmation's own row", async () => {
+  it("M5: answers the brief's example as printed, and settles the confirmation's own row", async () => {
     const id = await newStay();
     const confirmation = await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
     const { status, body } = await pay(id);
@@ -72,7 +72,7 @@ describe('a payment', () => {
     expect((await pay(id)).body).toMatchObject({ code: 'ALREADY_PAID' });
   });
 
-  it('in parts ends with the split of one payment', async () => {
+  it('M5: in parts ends with the split of one payment', async () => {
     const id = await confirmed();
     const first = await pay(id, { amount: 300 });
     expect(first.body.data).toMatchObject({ ownerPayout: { amount: 210 }, paymentStatus: 'PARTIALLY_PAID' });
@@ -85,7 +85,7 @@ describe('a payment', () => {
     await expectIntegrity(system.bed.db);
   });
 
-  it('repeats its answer for the same reference, and refuses another amount or another stay under it', async () => {
+  it('M4: repeats its answer for the same reference, and refuses another amount or another stay under it', async () => {
     const id = await newStay();
     const gatewayReference = newReference();
     const first = await pay(id, { amount: 400, gatewayReference });
@@ -259,7 +259,7 @@ describe("the sandbox's references", () => {
   });
 });
 
-describe('money that is not money', () => {
+describe('M1, M2: money that is not money', () => {
   it.each<[string, string, string]>([
     ['-1', '"AED"', 'AMOUNT_NOT_POSITIVE'],
     ['0', '"AED"', 'AMOUNT_NOT_POSITIVE'],
@@ -321,7 +321,7 @@ describe('money that is not money', () => {
 });
 
 describe('at the same moment', () => {
-  it('50 payments of one stay book it once', async () => {
+  it('M5: 50 payments of one stay book it once', async () => {
     const id = await newStay();
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, n) => pay(id, {}, { 'idempotency-key': `race-${id}-${n}` })),
@@ -331,7 +331,7 @@ describe('at the same moment', () => {
     await expectIntegrity(system.bed.db);
   });
 
-  it('50 payouts of one transaction pay it once', async () => {
+  it('M7: 50 payouts of one transaction pay it once', async () => {
     const paid = await pay(await newStay());
     const path = `/transactions/${paid.body.data.ownerPayout.id}/payout`;
     const answers = await Promise.all(
@@ -345,7 +345,7 @@ describe('at the same moment', () => {
     await expectIntegrity(system.bed.db);
   });
 
-  it('a cancellation and a payment leave a balanced ledger', async () => {
+  it('M11: a cancellation and a payment leave a balanced ledger', async () => {
     for (let n = 0; n < 5; n += 1) {
       const id = await newStay();
       const answers = await Promise.all([pay(id), system.call('POST', `/reservations/${id}/cancel`, { body: {} })]);

@@ -167,7 +167,7 @@ describe('a problem as RFC 9457', () => {
     }
   });
 
-  it('is told to the log as the same failure, of ours too', async () => {
+  it('H4: is told to the log as the same failure, of ours too', async () => {
     http.orchestrator.refusal = new Error('secret');
     const answer = await ask('POST', `${API}/reservations/nobody/confirm`, PROBLEM);
     http.orchestrator.refusal = null;
@@ -234,7 +234,7 @@ describe('a problem as RFC 9457', () => {
     expect((await http.call('GET', '/problems/NOPE', { as: null })).status).toBe(404);
   });
 
-  it('leaves successes as they are', async () => {
+  it('H5: leaves successes as they are', async () => {
     const answer = await ask('GET', `${API}/owners`, PROBLEM);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
   });

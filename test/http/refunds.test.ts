@@ -114,7 +114,7 @@ describe('goodwill', () => {
     expect(audit.text).toContain(REASON);
   });
 
-  it('counts in a later cancellation: both together never give back more than was captured', async () => {
+  it('M6: counts in a later cancellation: both together never give back more than was captured', async () => {
     const id = await stayWith('CONFIRMED');
     await refund(id, { amount: 100, bearer: 'AGENCY' });
     const cancelled = await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
@@ -204,7 +204,7 @@ describe('a refund is refused', () => {
   });
 });
 
-describe('refunds at the same moment', () => {
+describe('M6: refunds at the same moment', () => {
   it('give back no more than was captured', { timeout: 60_000 }, async () => {
     const id = await stayWith('CHECKED_OUT');
     const answers = await Promise.all(

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { POLICIES } from '../../src/http/policy.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/rate-limits.ts';
 import { startLimits, type TestLimits } from '../setup/limits.ts';
 import { API, at, type Http, startHttp, tokenFor } from './harness.ts';
@@ -29,7 +30,7 @@ const rowsOf = (who: string) =>
   http.db.selectFrom('audit_log').selectAll().where('stream_id', '=', `denied:${who}`).orderBy('seq').execute();
 const detailsOf = ({ body }: { readonly body: string }): unknown => at(JSON.parse(body), 'details');
 
-describe('a refusal', () => {
+describe('K4: a refusal', () => {
   it('SEC-5: is written down at once, and what follows it within a minute as one row with its number', async () => {
     for (let n = 0; n < 10; n += 1) expect(await probe('cleaner-1', 'owners')).toBe(403);
     expect((await rowsOf('cleaner-1')).map(detailsOf)).toEqual([
@@ -83,4 +84,44 @@ describe('a refusal', () => {
     }
     expect((await rowsOf('address:198.51.100.10')).map(({ event }) => event)).toEqual(['RATE_LIMITED']);
   });
+});
+
+describe('K4: the refusals of every route', () => {
+  it('are counted in the trail, each under its permission, and nothing of what was sent is there', async () => {
+    const over = new AbortController();
+    const own = await startHttp({ clock, closing: over.signal });
+    try {
+      const token = await tokenFor({ scope: 'nothing' }, 'crm', clock);
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const refused = new Map<string, number>();
+      for (const [name, policy] of Object.entries(POLICIES)) {
+        const [method = '', path = ''] = name.split(' ');
+        if (policy === 'anonymous') continue;
+        const body = method === 'GET' ? null : '{"name":"Zephyrine Quillfeather"}';
+        const address = `${path.replaceAll(/:\w+/g, 'nobody')}?q=quillfeather`;
+        const { status } = await own.app.request(address, { method, headers, body });
+        expect([name, status]).toEqual([name, 403]);
+        refused.set(policy.permission, (refused.get(policy.permission) ?? 0) + 1);
+      }
+      over.abort();
+      const rows = () =>
+        own.db.selectFrom('audit_log').selectAll().where('event', '=', 'ACCESS_DENIED').orderBy('seq').execute();
+      const counted = async () => {
+        const sums = new Map<string, number>();
+        for (const row of await rows()) {
+          const permission = String(at(detailsOf(row), 'permission'));
+          sums.set(permission, (sums.get(permission) ?? 0) + Number(at(detailsOf(row), 'count') ?? 1));
+        }
+        return sums;
+      };
+      await expect.poll(counted).toEqual(refused);
+      for (const row of await rows()) {
+        expect(row.actor).toContain('crm');
+        expect(row.body).not.toMatch(/quillfeather|eyJ/i);
+        expect(row.body).toContain(API);
+      }
+    } finally {
+      await own.stop();
+    }
+  }, 60_000);
 });

@@ -86,7 +86,7 @@ describe('a confirmed reservation', () => {
 });
 
 describe('two reservations of one property', () => {
-  it('that overlap and are confirmed at the same moment: one holds the dates, the other hears which, fifty times over', async () => {
+  it('M10: that overlap and are confirmed at the same moment: one holds the dates, the other hears which, fifty times over', async () => {
     const pairs = Array.from({ length: 50 }, (_, n): [StaySeed, StaySeed] => [
       { id: `a-${n}`, propertyId: `contended-${n}`, checkInDate: '2024-02-01', checkOutDate: '2024-02-03' },
       { id: `b-${n}`, propertyId: `contended-${n}`, checkInDate: '2024-02-02', checkOutDate: '2024-02-04' },

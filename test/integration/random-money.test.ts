@@ -59,7 +59,7 @@ async function perform(id: string, sub: string, one: Act): Promise<void> {
   }
 }
 
-it('the books agree after any sequence of payments, declines, payouts and cancellations', {
+it('M11: the books agree after any sequence of payments, declines, payouts and cancellations', {
   timeout: 120_000,
 }, async () => {
   let stays = 0;

@@ -115,7 +115,7 @@ async function freePort(): Promise<number> {
 const expectJson = (program: Run): void => expect(program.raw.filter((line) => !line.startsWith('{'))).toEqual([]);
 
 describe.each(['api', 'worker'])('the program %s', (program) => {
-  it('J13: says all that is wrong with its configuration in one line, without values', async () => {
+  it('J13, K2: says all that is wrong with its configuration in one line, without values', async () => {
     const broken = run(program, { DATABASE_URL: 'mysql://secret', REDIS_URL: '', JWT_KEYS: 'hush-hush' });
     expect(await broken.ended).toBe(1);
     expectJson(broken);
@@ -197,7 +197,7 @@ describe.each(['api', 'worker'])('the program %s', (program) => {
   it.each([
     ['uncaught error', 'setImmediate(() => { throw new Error("nobody catches this") })'],
     ['unhandled rejection', 'Promise.reject(new Error("nobody catches this"))'],
-  ])('ends in order and with code 1 after an %s, and says what it was', async (msg, bug) => {
+  ])('H9: ends in order and with code 1 after an %s, and says what it was', async (msg, bug) => {
     const planted = `data:text/javascript,${encodeURIComponent(`process.on('SIGUSR2', () => { ${bug} })`)}`;
     const faulty = run(program, {}, [`--import=${planted}`]);
     await spoken(faulty, 'ready');

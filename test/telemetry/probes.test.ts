@@ -51,7 +51,7 @@ describe('/metrics', () => {
   });
 });
 
-describe('health', () => {
+describe('H8: health', () => {
   it('says why a program is not ready, and that it lives whatever is away', async () => {
     const probes = probesWith('closed', ['redis', 'relay']);
     const ready = await probes.request('/health/ready');
@@ -99,7 +99,7 @@ describe('the configuration', () => {
       { NODE_ENV: 'production', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.example' },
       /OTLP_ENDPOINT: goes to another host in the clear/,
     ],
-  ])('refuses %j', (given, problem) => {
+  ])('H7: refuses %j', (given, problem) => {
     expect(() => configOf(given)).toThrow(problem);
   });
 });

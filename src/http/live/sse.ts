@@ -14,7 +14,7 @@ export function answerStream(
   serve: (sse: SSEStreamingApi, signal: AbortSignal) => Promise<void>,
 ): Response {
   c.header('X-Accel-Buffering', 'no');
-  return streamSSE(c, async (sse) => {
+  const answer = streamSSE(c, async (sse) => {
     const gone = c.req.raw.signal;
     const ended = new AbortController();
     // The place is free as soon as nobody listens, whatever is waited for below.
@@ -38,6 +38,9 @@ export function answerStream(
       for (const signal of [gone, closing]) signal?.removeEventListener('abort', end);
     }
   });
+  // The framework says `no-cache`, which lets a cache keep it.
+  answer.headers.set('Cache-Control', 'no-store');
+  return answer;
 }
 
 /** The feed, and steps where they are wanted. */

@@ -4,7 +4,7 @@ import { type EventFilter, numberEvents, readEvents } from '../../domain/events/
 import { issueTicket } from '../../domain/events/stream-tickets.ts';
 import type { Position } from '../../domain/paging.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { found } from '../answers.ts';
+import { found, json } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import { authorOf, callerOf, type Services } from '../context.ts';
 import { answerSocket, asksForSocket, assertHandshake, assertOwnOrigin } from '../live/socket.ts';
@@ -71,10 +71,8 @@ export function registerEvents(register: Register, services: Services): void {
     const after = cursor === undefined ? asked.after : placeOf(cursors.open('events', asked, cursor));
     const { events, last, more } = await readEvents(db, after, limit, filterOf(asked.type, asked.reservationId));
     const nextCursor = more ? cursors.seal('events', asked, { at: '', id: String(last) }) : null;
-    return c.json(
-      { success: true, data: events.map((event) => eventShown(c, event)), nextCursor, nextAfter: last },
-      200,
-    );
+    const data = events.map((event) => eventShown(c, event));
+    return json(c, 200, { success: true, data, nextCursor, nextAfter: last });
   });
 
   register(types, (c) => found(c, EVENT_CATALOGUE));

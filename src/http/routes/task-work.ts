@@ -10,7 +10,7 @@ import { sha256OfBytes } from '../../kernel/json.ts';
 import { parseMajor, toMajor } from '../../kernel/money.ts';
 import { prefixOf } from '../../kernel/path-prefix.ts';
 import { startVisitFor } from '../../sagas/start-visit.ts';
-import { found } from '../answers.ts';
+import { found, json } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
 import { assertSeenProperty } from '../named.ts';
@@ -166,7 +166,7 @@ export function registerTaskWork(register: Register, services: Services): void {
       const href = `${PATH}/${id}/photos/${photoId}`;
       const data = { id: photoId, taskId: id, href: `${prefixOf(services.publicUrl)}${href}` };
       if (added) c.header('Location', href);
-      return c.json({ success: true, data }, added ? 201 : 200);
+      return json(c, added ? 201 : 200, { success: true, data });
     });
   });
   register(getPhoto, async (c) => {

@@ -14,7 +14,7 @@ import {
   rotateSecret,
 } from '../../domain/webhooks/endpoints.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
+import { created, expectedVersions, found, foundVersion, json, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
@@ -206,6 +206,6 @@ export function registerWebhookEndpoints(register: Register, services: Services)
     const { items, more } = await listAttempts(db, id, limit, before ?? null);
     const last = items.at(-1);
     const nextCursor = more && last ? services.cursors.seal(list, asked, { at: '', id: String(last.id) }) : null;
-    return c.json({ success: true, data: items, nextCursor }, 200);
+    return json(c, 200, { success: true, data: items, nextCursor });
   });
 }
