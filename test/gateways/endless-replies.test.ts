@@ -175,7 +175,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe.each(CASES)('$name', ({ greeting, waits, filler, call, outcome }) => {
+describe.each(CASES)('X8: $name', ({ greeting, waits, filler, call, outcome }) => {
   it('that never ends is not read to the end', async () => {
     const peer = await endlessPeer(greeting, waits, filler);
     expect(await call(peer.port)).toEqual(outcome);
