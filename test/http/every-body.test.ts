@@ -92,4 +92,24 @@ describe('every change', () => {
     }
     expect(await countRows(http.db)).toEqual(before);
   });
+
+  it.each(MUTATIONS)('N6: %s takes no field of another kind, and converts none', async (endpoint) => {
+    const fields = endpointFields(contract, endpoint);
+    if (fields.length === 0 || !takesJson(endpoint)) return;
+    const request = await fixtureOf(endpoint).prepare(http);
+    const before = await countRows(http.db);
+    let refused = 0;
+    for (const { path, schema } of fields) {
+      for (const value of ['1000', 'true', 1000, [1000], [], { $gt: 0 }, true, null]) {
+        const body = withValue(contract, request.body ?? {}, path, value, schema);
+        // What the document permits may be permitted.
+        if (contract.problem(schema, body) === null) continue;
+        const answer = await sendTo(http, endpoint, { ...request, body });
+        expect(answer.status, `${path.join('.')} ${JSON.stringify(value)}: ${answer.text}`).toBe(422);
+        refused += 1;
+      }
+    }
+    expect(refused).toBeGreaterThan(fields.length);
+    expect(await countRows(http.db)).toEqual(before);
+  });
 });
