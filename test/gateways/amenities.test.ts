@@ -198,18 +198,18 @@ describe('a building that speaks HTTP', () => {
     ['no JSON', 'yes', 'MALFORMED_REPLY'],
     ['no id', '{}', 'MALFORMED_REPLY'],
     ['too much', JSON.stringify({ id: 'x'.repeat(70_000) }), 'REPLY_TOO_LONG'],
-  ])('is not believed when it answers %s', async (_what, text, amenityError) => {
+  ])('X8: is not believed when it answers %s', async (_what, text, amenityError) => {
     building.fault = { status: 200, text };
     expect(await failure(adapter().activate(request(), never))).toMatchObject({ details: { amenityError } });
   });
 
-  it('is not followed elsewhere', async () => {
+  it('X8: is not followed elsewhere', async () => {
     building.fault = { status: 302, headers: { location: `http://${host}/elsewhere` } };
     expect(await failure(adapter().activate(request(), never))).toMatchObject({ code: 'AMENITIES_UNAVAILABLE' });
     expect(building.requests).toHaveLength(1);
   });
 
-  it('is given up when it is silent, and may have acted', async () => {
+  it('X8: is given up when it is silent, and may have acted', async () => {
     building.fault = 'silent';
     const error = await failure(adapter().activate(request(), AbortSignal.timeout(50)));
     expect(error).toMatchObject({ code: 'STEP_TIMEOUT', unsent: false });

@@ -175,7 +175,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe.each(CASES)('$name', ({ greeting, waits, filler, call, outcome }) => {
+describe.each(CASES)('X8: $name', ({ greeting, waits, filler, call, outcome }) => {
   it('that never ends is not read to the end', async () => {
     const peer = await endlessPeer(greeting, waits, filler);
     expect(await call(peer.port)).toEqual(outcome);
@@ -183,4 +183,19 @@ describe.each(CASES)('$name', ({ greeting, waits, filler, call, outcome }) => {
     expect(peer.taken()).toBeLessThan(MOST_BYTES);
     sockets.clear();
   }, 20_000);
+});
+
+describe('X8: a body that comes to a stop', () => {
+  it('is given up with the patience of its caller, whatever came before', async () => {
+    server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.once('data', () => socket.write(HTTP));
+    });
+    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const asked = { gatewayId: 'stripe', reference: 'pm_1' };
+    expect(await refused(stripe(port).cardOf(asked, AbortSignal.timeout(200)))).toBe('refused');
+    sockets.clear();
+  });
 });

@@ -218,7 +218,7 @@ describe('a PaymentIntent', () => {
     ['CURRENCY_MISMATCH', { currency: 'usd' }],
     ['RESERVATION_MISMATCH', { metadata: { reservationId: 'reservation-2' } }],
     ['REFERENCE_USED', { metadata: { key: 'saga-0-2-F' } }],
-  ])('is not believed: %s, and its undo leaves it alone', async (gatewayError, intent) => {
+  ])('X8: is not believed: %s, and its undo leaves it alone', async (gatewayError, intent) => {
     stripe.account.seed({ id: 'pi_1', status: 'succeeded', ...intent });
     const before = held();
     expect(await failure(charge('pi_1'))).toMatchObject({ code: 'PAYMENT_NOT_VERIFIED', details: { gatewayError } });
@@ -226,7 +226,7 @@ describe('a PaymentIntent', () => {
     expect(held()).toBe(before);
   });
 
-  it('is not believed once refunded, disputed, cancelled or unknown', async () => {
+  it('X8: is not believed once refunded, disputed, cancelled or unknown', async () => {
     const refunded = stripe.account.seed({ id: 'pi_1', status: 'succeeded' });
     Object.assign(refunded.charge ?? {}, { refunded: 1 });
     const disputed = stripe.account.seed({ id: 'pi_2', status: 'succeeded' });
@@ -573,7 +573,7 @@ describe('what goes wrong on the way', () => {
     ['a long answer', { status: 200, body: JSON.stringify({ x: 'x'.repeat(70_000) }) }, 'GATEWAY_UNAVAILABLE', false],
     ['a redirect', { status: 302, body: '' }, 'GATEWAY_UNAVAILABLE', false],
     ['another object', { status: 200, body: '{"object":"customer","id":"cus_1"}' }, 'PAYMENT_NOT_VERIFIED', false],
-  ] as const)('%s to the first request', async (_name, answer, code, unsent) => {
+  ] as const)('X8: %s to the first request', async (_name, answer, code, unsent) => {
     stripe.faults.push({ on: /payment_intents$/, answer });
     expect(await failure(charge('pm_card'))).toMatchObject({ code, unsent });
     expect(stripe.received).toHaveLength(1);
@@ -591,7 +591,7 @@ describe('what goes wrong on the way', () => {
     expect(await failure(charge('pi_1'))).toMatchObject({ code: 'STEP_TIMEOUT', unsent: true });
   });
 
-  it('ends with the caller’s patience: nothing more is sent', async () => {
+  it('X8: ends with the caller’s patience: nothing more is sent', async () => {
     const aborted = gateway.charge(chargeOf('pm_card'), AbortSignal.abort());
     expect(await failure(aborted)).toMatchObject({ code: 'STEP_TIMEOUT', unsent: true });
     expect(stripe.received).toEqual([]);

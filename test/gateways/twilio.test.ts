@@ -130,7 +130,7 @@ describe('what Twilio is asked', () => {
     expect(fake.messages).toHaveLength(2);
   });
 
-  it('is answered in few bytes, or what the answer says is not believed', async () => {
+  it('X8: is answered in few bytes, or what the answer says is not believed', async () => {
     fake.faults.push('endless');
     const [outcome] = await adapter().send([sms()]);
     expect(outcome).toMatchObject({ sent: false, unknown: true, candidates: [fake.messages[0]?.sid] });

@@ -105,7 +105,7 @@ async function flood(
 }
 
 describe('an endless body', () => {
-  it('is read no further than its bound by any route of the API, and cuts the connection', async () => {
+  it('N1: is read no further than its bound by any route of the API, and cuts the connection', async () => {
     const routes = declaredRoutes(http.app).filter(({ route }) => UNSAFE.has(route.method));
     expect(routes.length).toBeGreaterThan(40);
     const wrong: string[] = [];
@@ -150,7 +150,7 @@ describe('an endless body', () => {
     ['GET', '/mailbox', true],
     ['POST', '/logout', false],
   ])(
-    'is read no further than its bound by the port for operators: %s %s, logged in: %s',
+    'N1: is read no further than its bound by the port for operators: %s %s, logged in: %s',
     async (method, target, as) => {
       const { status, answer, readBytes } = await flood(opsPort, method, target, {
         'sec-fetch-site': 'same-origin',
@@ -164,7 +164,7 @@ describe('an endless body', () => {
     },
   );
 
-  it('is not needed to be refused: an announced length is enough', async () => {
+  it('N1: is not needed to be refused: an announced length is enough', async () => {
     const answer = await fetch(`http://127.0.0.1:${publicPort}/api/production/webhooks/stripe`, {
       method: 'POST',
       body: Buffer.alloc(256 * 1024 + 1),

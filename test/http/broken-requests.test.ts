@@ -73,13 +73,27 @@ describe('what is no request', () => {
       400,
       'MALFORMED_REQUEST',
     ],
+    [
+      'a return inside a header',
+      `GET / HTTP/1.1\r\n${HOST}X-Request-Id: a\rX-Evil: 1\r\n\r\n`,
+      400,
+      'MALFORMED_REQUEST',
+    ],
+    ['a line end inside a name', `GET / HTTP/1.1\r\n${HOST}X-Req\nuest-Id: a\r\n\r\n`, 400, 'MALFORMED_REQUEST'],
     ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'MALFORMED_REQUEST'],
     ['no name of a host', 'GET / HTTP/1.1\r\nHost: a b/c?d\r\nConnection: close\r\n\r\n', 400, 'MALFORMED_REQUEST'],
     ['a target that is no address', `GET \\x HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`, 400, 'MALFORMED_REQUEST'],
     ['large headers', `GET / HTTP/1.1\r\n${HOST}X-Large: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
     ['a large address', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\n${HOST}\r\n`, 431, 'HEADERS_TOO_LARGE'],
-  ])('N14, H1, H2, H5: is answered in the envelope: %s', async (_what, bytes, status, code) => {
+  ])('N1, N13, N14, H1, H2, H5: is answered in the envelope: %s', async (_what, bytes, status, code) => {
     expectAnswer(await exchange(await open(), bytes).answer, status, code);
+  });
+
+  it('N13: puts nothing of its headers into those of the answer', async () => {
+    const lines = 'X-Request-Id: a\r\nSet-Cookie: evil=1\r\nX-Evil: 1\r\nConnection: close\r\n';
+    const answer = await exchange(await open(), `GET / HTTP/1.1\r\n${HOST}${lines}\r\n`).answer;
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).not.toMatch(/evil/i);
   });
 
   it('N14: with an expectation that nobody knows is a request like any other', async () => {

@@ -28,7 +28,7 @@ const unchanged = async (): Promise<void> => expect(await countRows(http.db)).to
 
 describe('a body', () => {
   it.each(['', '{', '{"a":}', '{"a":1,}', "{'a':1}", 'NaN', '\ufeff{}', '{}\u0000', 'undefined'])(
-    'that is not JSON is malformed: %j',
+    'N2: that is not JSON is malformed: %j',
     async (raw) => {
       const answer = await post(raw);
       expect([answer.status, answer.body.code]).toEqual([400, 'MALFORMED_REQUEST']);
@@ -36,7 +36,7 @@ describe('a body', () => {
     },
   );
 
-  it('that is not UTF-8 is malformed', async () => {
+  it('N2: that is not UTF-8 is malformed', async () => {
     for (const bytes of [Buffer.from('{"name":"x"}', 'utf16le'), Buffer.from([0x7b, 0xff, 0x7d])]) {
       expect((await post(bytes)).status).toBe(400);
     }
@@ -49,17 +49,17 @@ describe('a body', () => {
     'application/jsonp',
     'application/vnd.x+json',
     null,
-  ])('of type %s is not read', async (type) => {
+  ])('N3: of type %s is not read', async (type) => {
     const answer = await post(Buffer.from('{}'), type);
     expect([answer.status, answer.body.code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
     await unchanged();
   });
 
-  it('of type application/json;charset=UTF-8 is read', async () => {
+  it('N3: of type application/json;charset=UTF-8 is read', async () => {
     expect((await post('{}', 'application/json;charset=UTF-8')).status).toBe(422);
   });
 
-  it('of more than 64 KiB is refused before it is parsed, announced or not', async () => {
+  it('N1: of more than 64 KiB is refused before it is parsed, announced or not', async () => {
     const large = `{"name":"${'x'.repeat(65_536)}"`;
     expect((await post(large)).status).toBe(413);
     const announced = { 'content-type': 'application/json', 'content-length': '65537' };
@@ -78,19 +78,19 @@ describe('a body', () => {
     await unchanged();
   });
 
-  it('of exactly 64 KiB is read', async () => {
+  it('N1: of exactly 64 KiB is read', async () => {
     const frame = '{"name":""}';
     expect((await post(`{"name":"${'x'.repeat(65_536 - frame.length)}"}`)).status).toBe(422);
   });
 
-  it('may be nested twenty levels deep, and no deeper', async () => {
+  it('N4: may be nested twenty levels deep, and no deeper', async () => {
     const nested = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
     expect((await post(nested(20))).status).toBe(422);
     expect((await post(nested(21))).status).toBe(400);
     expect((await post('['.repeat(30_000) + ']'.repeat(30_000))).status).toBe(400);
   });
 
-  it('cannot reach a prototype', async () => {
+  it('N5: cannot reach a prototype', async () => {
     for (const raw of ['{"__proto__":{"role":"ADMIN"}}', '{"constructor":{"prototype":{"role":"ADMIN"}}}']) {
       expect((await post(raw)).status).toBe(422);
     }
@@ -98,7 +98,7 @@ describe('a body', () => {
   });
 
   it.each(['{"name":"\\u0000"}', '{"name":"\\ud800"}', '{"a\\u0000":1}'])(
-    'with text that Postgres cannot keep is invalid: %s',
+    'N9: with text that Postgres cannot keep is invalid: %s',
     async (raw) => {
       const answer = await post(raw);
       expect([answer.status, answer.body.code]).toEqual([422, 'VALIDATION_FAILED']);
@@ -194,14 +194,14 @@ describe('a request', () => {
   });
 
   it.each(['..%2fx', '%00', 'a'.repeat(65), '-x', "'%20OR%20'1'%3D'1", '%F0%9F%98%80', '%E2%80%8F'])(
-    'with the id %s finds nothing',
+    'N8: with the id %s finds nothing',
     async (id) => {
       const answer = await http.call('GET', `${API}/reservations/${id}`);
       expect([404, 422]).toContain(answer.status);
     },
   );
 
-  it('keeps a safe X-Request-Id and replaces any other', async () => {
+  it('N13: keeps a safe X-Request-Id and replaces any other', async () => {
     const call = (id: string) => http.call('GET', '/nope', { headers: { 'x-request-id': id } });
     const kept = await call('trace-42.a_b');
     expect(kept.headers.get('x-request-id')).toBe('trace-42.a_b');
@@ -253,12 +253,12 @@ describe('a request', () => {
     }
   });
 
-  it.each(['0', '-1', '101', '1e9', 'abc', '1.5', '', '020'])('with limit=%s is invalid', async (limit) => {
+  it.each(['0', '-1', '101', '1e9', 'abc', '1.5', '', '020'])('N11: with limit=%s is invalid', async (limit) => {
     expect((await http.call('GET', `${API}/owners?limit=${limit}`)).status).toBe(422);
   });
 
   it.each(['limit=1&limit=2', 'page[]=1', 'limit[]=1', 'role=ADMIN', 'status=OPEN&nope=1'])(
-    'with the query %s is invalid',
+    'N6: with the query %s is invalid',
     async (query) => {
       expect((await http.call('GET', `${API}/owners?${query}`)).status).toBe(422);
     },

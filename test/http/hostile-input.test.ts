@@ -98,7 +98,7 @@ async function ask(method: string, target: string, headers: Readonly<Record<stri
 }
 
 describe('hostile input', () => {
-  it('in any header of any route is no fault of ours', async () => {
+  it('N13: in any header of any route is no fault of ours', async () => {
     failures.length = 0;
     const routes = declaredRoutes(http.app);
     const own = (path: string) => HEADERS.filter((name) => name !== 'stripe-signature' || path.includes('stripe'));
@@ -117,7 +117,7 @@ describe('hostile input', () => {
     expect(failures).toEqual([]);
   }, 120_000);
 
-  it('in every header of one route of each kind is no fault of ours', async () => {
+  it('N13: in every header of one route of each kind is no fault of ours', async () => {
     failures.length = 0;
     for (const [method, target] of [
       ['get', `${API}/reservations`],
@@ -133,7 +133,7 @@ describe('hostile input', () => {
     expect(failures).toEqual([]);
   }, 120_000);
 
-  it('in a path or a query of any route is no fault of ours', async () => {
+  it('N8: in a path or a query of any route is no fault of ours', async () => {
     failures.length = 0;
     for (const { route } of declaredRoutes(http.app)) {
       for (const text of PATHS) {

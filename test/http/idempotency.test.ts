@@ -201,6 +201,24 @@ describe('a key', () => {
     expect([replayed(again), again.text]).toEqual(['true', first.text]);
   });
 
+  it('N15: of a body that says a field twice stands for what the route reads of it: the last', async () => {
+    const endpoint = `POST ${API}/reservations/:id/payment`;
+    const { body, ...request } = await fixtureOf(endpoint).prepare(http);
+    const { amount: _amount, ...rest } = body as { readonly amount: unknown };
+    const sendTwice = (...amounts: readonly number[]) => {
+      const raw = `{${amounts.map((amount) => `"amount":${amount}`).join()},${JSON.stringify(rest).slice(1)}`;
+      return sendTo(http, endpoint, { ...request, raw }, { ...withKey('twice'), 'content-type': 'application/json' });
+    };
+    const first = await sendTwice(1, 1000);
+    const again = await sendTwice(1, 1000);
+    expect([first.status, replayed(again), again.text]).toEqual([202, 'true', first.text]);
+    expect((await sendTwice(1000)).text).toBe(first.text);
+    expect([(await sendTwice(1000, 1)).status, (await sendTwice(1)).status]).toEqual([422, 422]);
+    const started = String(at(first.body, 'data', 'sagaExecutionId'));
+    const saga = await http.db.selectFrom('saga').selectAll().where('id', '=', started).executeTakeFirstOrThrow();
+    expect(saga.input).toMatchObject({ amountMinor: 100_000 });
+  });
+
   it('is not taken by a dry run, which does nothing that a repeat could do twice', async () => {
     const endpoint = `POST ${API}/reservations/:id/cancel`;
     const request = await fixtureOf(endpoint).prepare(http);

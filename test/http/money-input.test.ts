@@ -96,7 +96,7 @@ describe('M1: an amount', () => {
     expect(accepted()).toBe(amountMinor);
   });
 
-  it('that stands twice counts as the last one', async () => {
+  it('N15: that stands twice counts as the last one', async () => {
     await payRaw(JSON.stringify(PAYMENT).replace('{', '{"amount":1,'));
     expect(accepted()).toBe(100_000);
   });

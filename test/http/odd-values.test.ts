@@ -160,7 +160,7 @@ function expectNoFault(): void {
 }
 
 describe('an odd value', () => {
-  it.each(MUTATIONS)('in any field of %s is no fault of ours', { timeout: 120_000 }, async (endpoint) => {
+  it.each(MUTATIONS)('N6, N9, N12: in any field of %s is no fault of ours', { timeout: 120_000 }, async (endpoint) => {
     const fields = endpointFields(contract, endpoint);
     if (fields.length === 0) return;
     const request = await fixtureOf(endpoint).prepare(http);
@@ -173,7 +173,7 @@ describe('an odd value', () => {
     expectNoFault();
   });
 
-  it('that nobody thought of is none either, in any field of any body', { timeout: 120_000 }, async () => {
+  it('N6, N9: that nobody thought of is none either, in any field of any body', { timeout: 120_000 }, async () => {
     const requests = new Map<string, ValidRequest>();
     for (const endpoint of MUTATIONS) requests.set(endpoint, await fixtureOf(endpoint).prepare(http));
     const fields = MUTATIONS.flatMap((endpoint) => endpointFields(contract, endpoint));
@@ -196,7 +196,7 @@ describe('an odd value', () => {
     expectNoFault();
   });
 
-  it('in a path or a query of any route is no fault of ours', { timeout: 240_000 }, async () => {
+  it('N8, N9: in a path or a query of any route is no fault of ours', { timeout: 240_000 }, async () => {
     // As bytes: NUL, half a surrogate pair, an overlong NUL, what is no UTF-8, and what is no character.
     const bytes = ['%00', 'a%00b', '%ED%A0%80', '%ED%B0%80x', '%C0%80', '%FF', '%EF%BF%BF', '%', '%u0000', 'é'];
     for (const { route } of declaredRoutes(http.app)) {

@@ -340,7 +340,7 @@ describe.each(Object.entries(LISTS))('%s', (_name, { path, call = {}, seen }) =>
     { to: 'yesterday' },
     { from: '2024-02-01', zone: 'Dubai' },
     { from: '2024-02-01', zone: '+04:00' },
-  ])('refuses %j', async (ends) => {
+  ])('N12: refuses %j', async (ends) => {
     const [day] = DAYS;
     if (!day) return;
     const answer = await get(`${path(day)}&${new URLSearchParams(ends)}`, call);

@@ -55,7 +55,7 @@ describe('what is wrong with a request', () => {
     expect(tried).toBeGreaterThan(30);
   }, 60_000);
 
-  it('is said in plain words of every field that is of another kind', async () => {
+  it('N6: is said in plain words of every field that is of another kind', async () => {
     let refused = 0;
     for (const endpoint of MUTATIONS) {
       const schema = bodySchemaOf(endpoint);

@@ -159,7 +159,7 @@ describe('a text', () => {
     expect((await call('GET', `/templates/${KEY}`)).body.data.versions).toHaveLength(2);
   });
 
-  it('is refused for what it cannot say', async () => {
+  it('X1, X3: is refused for what it cannot say', async () => {
     const unknown = await save({ locale: 'en', subject: 'x', message: 'Dear {gestName}, {proprtyName} {zzz}' });
     expect([unknown.status, unknown.body.code]).toEqual([422, 'TEMPLATE_UNKNOWN_VARIABLE']);
     expect(unknown.body.details.unknown).toEqual([

@@ -232,7 +232,7 @@ describe('delivery', () => {
     expect(ownerMail?.body).not.toContain('John');
   });
 
-  it('prints a guest who is named like a placeholder as named', async () => {
+  it('X3: prints a guest who is named like a placeholder as named', async () => {
     await confirmed({ guestId: 'guest-2', phone: false });
     await deliverDue(deps);
     const mail = (await listDevMail(db, { before: null, limit: 10 })).find((m) => m.recipient === 'two@example.com');
@@ -364,7 +364,7 @@ describe('delivery', () => {
     ]);
   });
 
-  it('blocks a message with a missing value, and sends the others', async () => {
+  it('X3: blocks a message with a missing value, and sends the others', async () => {
     await confirmed({ guestId: 'guest-3', phone: false });
     await deliverDue(deps);
     expect((await rows()).map((row) => `${row.recipient_type} ${row.status} ${row.reason}`).toSorted()).toEqual([

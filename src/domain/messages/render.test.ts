@@ -37,7 +37,7 @@ describe('templates', () => {
     });
   });
 
-  it('names every value it cannot do without', () => {
+  it('X3: names every value it cannot do without', () => {
     expect(text('Dear {guestName}, {a} {b}', { a: '1', guestName: ' ', b: null })).toEqual({
       ok: false,
       missing: ['guestName', 'b'],
@@ -48,11 +48,11 @@ describe('templates', () => {
     expect(text('{{name}} is {{{name}}}', { name: 'x' })).toEqual({ ok: true, text: '{name} is {x}' });
   });
 
-  it.each(['{', 'a } b', '{a b}', '{1}', '{a', '{a|{b}}', '{__proto__}'])('refuses %s as a template', (source) => {
+  it.each(['{', 'a } b', '{a b}', '{1}', '{a', '{a|{b}}', '{__proto__}'])('X3: refuses %s as a template', (source) => {
     expect(() => parseTemplate(source)).toThrow(TemplateError);
   });
 
-  it('finds no inherited property', () => {
+  it('X3: finds no inherited property', () => {
     for (const name of ['constructor', 'toString', 'hasOwnProperty'])
       expect(text(`{${name}}`, {})).toEqual({ ok: false, missing: [name] });
     expect(variablesOf(parseTemplate('{a}{b|x}{a}'))).toEqual(['a', 'b']);
@@ -71,7 +71,7 @@ describe('templates', () => {
     '{__proto__}',
     '{constructor}',
     '<!--content-->',
-  ])('prints a guest named %s literally', (name) => {
+  ])('X3: prints a guest named %s literally', (name) => {
     const values = { guestName: name, ownerEmail: 'secret@example.com' };
     expect(text('Dear {guestName}.', values)).toEqual({ ok: true, text: `Dear ${name}.` });
     const html = renderHtml(parseTemplate('Dear {guestName}.'), values);
@@ -81,12 +81,12 @@ describe('templates', () => {
     expect(html.ok && html.text).not.toContain('secret@example.com');
   });
 
-  it('keeps a value on one line, so that it cannot add a header or a line to an SMS', () => {
+  it('X1: keeps a value on one line, so that it cannot add a header or a line to an SMS', () => {
     const name = 'A\r\nBcc: evil@example.com\u2028\u2029\u0000\u009b2J\u001b[2J\u007f!';
     expect(text('{name}', { name })).toEqual({ ok: true, text: 'A Bcc: evil@example.com 2J [2J !' });
   });
 
-  it('escapes values and its own text for HTML, and makes paragraphs', () => {
+  it('X4: escapes values and its own text for HTML, and makes paragraphs', () => {
     const html = renderHtml(parseTemplate('Fish & {a}\nline\n\nnext'), { a: `<img src=x onerror="x('1')">` });
     expect(html.ok && html.text).toContain(
       'Fish &amp; &lt;img src=x onerror=&quot;x(&#39;1&#39;)&quot;&gt;<br>line</p><p>next</p>',

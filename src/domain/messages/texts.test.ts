@@ -128,7 +128,7 @@ describe('a value', () => {
       'x'.repeat(10_000),
     ),
   );
-  it('is printed as it is, whatever it looks like: one line, inert, and not looked at again', () => {
+  it('X1, X3, X4: is printed as it is, whatever it looks like: one line, inert, and not looked at again', () => {
     for (const language of LANGUAGES) {
       const text = builtInText('reservation-confirmed.guest@1', language);
       if (!text) throw new Error('no text');

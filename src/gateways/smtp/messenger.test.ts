@@ -25,7 +25,7 @@ describe('SMTP', () => {
     return smtp;
   };
 
-  it('sends one mail to one address with a stable Message-ID', async () => {
+  it('X2: sends one mail to one address with a stable Message-ID', async () => {
     const outcomes = await (await open()).send([message]);
     expect(outcomes).toEqual([{ sent: true, providerId: message.messageId }]);
     expect(sink?.recipients).toEqual(['<ann@example.com>']);
@@ -33,12 +33,27 @@ describe('SMTP', () => {
     expect(sink?.mails[0]).toContain('Subject: Reservation Confirmed - Marina 12');
   });
 
-  it('keeps line ends out of the headers', async () => {
+  it('X1: keeps line ends out of the headers', async () => {
     const subject = 'A\r\nBcc: evil@example.com\u2028X-Evil: 1\n folded';
     await (await open()).send([{ ...message, subject }]);
     const headers = sink?.mails[0]?.split('\r\n\r\n')[0] ?? '';
     expect(headers).not.toMatch(/^(Bcc|X-Evil):/im);
     expect(headers.match(/^Subject:/gim)).toHaveLength(1);
+    expect(sink?.recipients).toEqual(['<ann@example.com>']);
+  });
+
+  it.each([
+    'A\u2028Bcc: evil@example.com',
+    'A\n Bcc: evil@example.com',
+    'A\rBcc: evil@example.com',
+    'A%0d%0aBcc: evil@example.com',
+    '\u0085Bcc: evil@example.com',
+  ])('X1: has one subject and one recipient, whatever the subject is: %j', async (subject) => {
+    await (await open()).send([{ ...message, subject }]);
+    const headers = sink?.mails[0]?.split('\r\n\r\n')[0] ?? '';
+    expect(headers).not.toMatch(/^Bcc:/im);
+    expect(headers.match(/^Subject:/gim)).toHaveLength(1);
+    expect(headers.match(/^To:/gim)).toHaveLength(1);
     expect(sink?.recipients).toEqual(['<ann@example.com>']);
   });
 
@@ -50,7 +65,7 @@ describe('SMTP', () => {
     'a@x;b@y',
     'no-address',
     `${'a'.repeat(300)}@x.com`,
-  ])('sends nothing to %j', async (to) => {
+  ])('X2: sends nothing to %j', async (to) => {
     expect(isOneAddress(to)).toBe(false);
     expect(await (await open()).send([{ ...message, to }])).toEqual([
       { sent: false, permanent: true, reason: 'BAD_ADDRESS' },
