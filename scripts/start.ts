@@ -114,18 +114,24 @@ async function main(fresh: boolean): Promise<void> {
     NODE_ENV: 'development',
     RATE_LIMITS: process.env['RATE_LIMITS'] ?? TRIAL_LIMITS,
     DATABASE_URL: databaseUrl,
-    OWNER_DATABASE_URL: process.env['OWNER_DATABASE_URL'] ?? ownerUrl,
+    // For migrations and maintenance alone.
+    OWNER_DATABASE_URL: undefined,
+    APP_DATABASE_PASSWORD: undefined,
     REDIS_URL: redisUrl,
     ...keys,
     ROOMY_DATA_DIR: DATA_DIR,
   };
-  const { OWNER_DATABASE_URL } = env;
+  const asOwner = {
+    ...env,
+    // One that the shell has is the owner of the shell's database, and not of ours.
+    OWNER_DATABASE_URL: given === undefined ? ownerUrl : (process.env['OWNER_DATABASE_URL'] ?? given),
+    ...(appPassword === undefined ? {} : { APP_DATABASE_PASSWORD: appPassword }),
+  };
+  const { OWNER_DATABASE_URL } = asOwner;
   const runtime = { DATABASE_URL: databaseUrl, OWNER_DATABASE_URL, REDIS_URL: redisUrl, ...keys };
   recordRuntime(runtime);
 
-  await stage('Preparing the database', () =>
-    once('src/migrate.ts', { ...env, ...(appPassword === undefined ? {} : { APP_DATABASE_PASSWORD: appPassword }) }),
-  );
+  await stage('Preparing the database', () => once('src/migrate.ts', asOwner));
   await stage('Loading the demo data', () => once('src/demo.ts', env));
   const [ports] = await stage('Starting the API and two workers', () =>
     Promise.all([
@@ -142,7 +148,7 @@ async function main(fresh: boolean): Promise<void> {
   say(await welcome({ ...ports, logs: path.join(DATA_DIR, 'logs'), tokenOf: (role, sub) => tokenOf(env, role, sub) }));
   say(`Ready in ${secondsOf(Date.now() - BEGAN_AT_MS)}.`);
   // Now and once a day, and nothing that anybody waits for.
-  await keepRunning('maintain', ['src/maintain.ts', '--daily'], async () => env);
+  await keepRunning('maintain', ['src/maintain.ts', '--daily'], async () => asOwner);
 }
 
 /** Together they serve every role, whatever `ROLES` the shell has. */

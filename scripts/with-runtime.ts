@@ -29,6 +29,8 @@ const ofOthers =
   runtime['DATABASE_URL'] !== undefined && process.env['DATABASE_URL'] === undefined ? /^PG[A-Z]+$/ : /^$/;
 const own = Object.entries(process.env).filter(([name]) => !ofOthers.test(name));
 // A token that was signed by another set of keys would be one that the running API does not know.
+// The account of the owner belongs to its database.
+if ((process.env['DATABASE_URL'] ?? '') !== '') delete runtime['OWNER_DATABASE_URL'];
 const env = mergedByPlace([recorded('secrets.json'), runtime, Object.fromEntries(own)]);
 const { status } = spawnSync(process.execPath, [path.resolve(root, program), ...args], { env, stdio: 'inherit' });
 process.exitCode = status ?? 1;

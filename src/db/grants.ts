@@ -1,6 +1,7 @@
 import { CompiledQuery, sql } from 'kysely';
 import pg from 'pg';
 import { createDb, type Db, hearErrors } from './client.ts';
+import { scramVerifier } from './scram.ts';
 
 /**
  * Rights of the accounts that programs and readers use, which own nothing: so they can neither change the schema nor switch a
@@ -19,7 +20,8 @@ export const DATABASE_ROLES: DatabaseRoles = { app: 'roomy_app', readonly: 'room
 /** What nobody reads for a report. */
 const SECRET_TABLES = [
   ...['account', 'session', 'one_time', 'passkey', 'identity', 'api_key', 'calendar_feed', 'webhook_endpoint'],
-  ...['dev_mail', 'idempotency_key', 'notification_content'],
+  ...['dev_mail', 'idempotency_key', 'notification_content', 'task_offer', 'repair_approval', 'amenity_grant'],
+  'stream_ticket',
 ] as const;
 /** Locked by those who read them, for which Postgres asks for the right to change a column; their triggers forbid the change. */
 const LOCKED_BY: Readonly<Record<string, string>> = { ledger_account: 'id' };
@@ -37,10 +39,15 @@ export async function grantRights(
   const db = createDb(pool);
   try {
     return await db.transaction().execute(async (tx) => {
+      // Programs that migrate at once would change the same rows of the catalogue.
+      await sql`SELECT pg_advisory_xact_lock(hashtextextended('roomy grants', 0))`.execute(tx);
       if (appPassword !== undefined) await letIn(tx, roles.app, appPassword);
       const names = [roles.app, roles.readonly];
       const { rows } = await sql<{ name: string }>`
-        SELECT rolname AS name FROM pg_roles WHERE rolname = ANY(${names}::text[]) AND NOT rolsuper`.execute(tx);
+        SELECT r.rolname AS name FROM pg_roles r WHERE r.rolname = ANY(${names}::text[]) AND NOT r.rolsuper
+          AND NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+            AND pg_has_role(r.oid, c.relowner, 'MEMBER'))`.execute(tx);
+      // Who owns a table, or may act as its owner, cannot be given less.
       const there = new Set(rows.map(({ name }) => name));
       if (there.has(roles.app)) await grantToApp(tx, roles.app);
       if (there.has(roles.readonly)) await grantToReader(tx, roles.readonly);
@@ -56,7 +63,7 @@ async function letIn(tx: Db, role: string, password: string): Promise<void> {
   const { rows } = await sql<{ text: string }>`
     SELECT format('%s ROLE %I LOGIN PASSWORD %L',
       CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = ${role}::text) THEN 'ALTER' ELSE 'CREATE' END,
-      ${role}::text, ${password}::text) AS text`.execute(tx);
+      ${role}::text, ${scramVerifier(password)}::text) AS text`.execute(tx);
   for (const { text } of rows) await tx.executeQuery(CompiledQuery.raw(text));
 }
 
@@ -84,8 +91,12 @@ async function grantToReader(tx: Db, role: string): Promise<void> {
   const reader = sql.id(role);
   await enterOnly(tx, role);
   await sql`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${reader}`.execute(tx);
-  await sql`ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO ${reader}`.execute(tx);
-  for (const name of SECRET_TABLES) await sql`REVOKE ALL ON ${sql.table(name)} FROM ${reader}`.execute(tx);
+  // Each partition has rights of its own. What is made later is read through its parent, or after the next migration.
+  const { rows } = await sql<{ name: string }>`
+    SELECT p.relid::regclass::text AS name FROM unnest(${[...SECRET_TABLES]}::text[]) AS secret,
+      pg_partition_tree(secret::regclass) AS p`.execute(tx);
+  const names = new Set([...SECRET_TABLES, ...rows.map(({ name }) => name)]);
+  for (const name of names) await sql`REVOKE ALL ON ${sql.table(name)} FROM ${reader}`.execute(tx);
 }
 
 /** What it had before is taken first: a table that is only added to by now was not before. */

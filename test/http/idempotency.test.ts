@@ -207,7 +207,12 @@ describe('a key', () => {
     const { amount: _amount, ...rest } = body as { readonly amount: unknown };
     const sendTwice = (...amounts: readonly number[]) => {
       const raw = `{${amounts.map((amount) => `"amount":${amount}`).join()},${JSON.stringify(rest).slice(1)}`;
-      return sendTo(http, endpoint, { ...request, raw }, { ...withKey('twice'), 'content-type': 'application/json' });
+      return sendTo(
+        http,
+        endpoint,
+        { ...request, raw },
+        { ...withKey('said-twice'), 'content-type': 'application/json' },
+      );
     };
     const first = await sendTwice(1, 1000);
     const again = await sendTwice(1, 1000);
