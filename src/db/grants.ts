@@ -17,7 +17,7 @@ export interface DatabaseRoles {
 /** An installation that has accounts of these names uses them. */
 export const DATABASE_ROLES: DatabaseRoles = { app: 'roomy_app', readonly: 'roomy_readonly' };
 
-/** What nobody reads for a report. */
+/** Sign-ins, secrets, tokens of links and the texts of mails: no report needs them, and the readers' account may not see them. */
 const SECRET_TABLES = [
   ...['account', 'session', 'one_time', 'passkey', 'identity', 'api_key', 'calendar_feed', 'webhook_endpoint'],
   ...['dev_mail', 'idempotency_key', 'notification_content', 'task_offer', 'repair_approval', 'amenity_grant'],

@@ -14,7 +14,7 @@ import {
 } from './harness.ts';
 import { fixtureOf, MUTATIONS, prepareWorld, sendTo, type ValidRequest } from './valid-requests.ts';
 
-/** What is wrong with a body before anybody looks at its fields is refused alike by every change there is. */
+/** A body that is no JSON, of another type, or that has unusable text or fields of another kind: every changing route refuses it in the same way. */
 
 let http: Http;
 let contract: Contract;

@@ -92,7 +92,7 @@ export function createSealKeeper(parts: SealParts, now: () => Date = () => new D
   return { keepUp: keeping, round: looking };
 }
 
-/** Whoever asks while it is under way gets the same. */
+/** At most one run at a time: a call during a run gets the result of that run. */
 function createShared<T>(work: () => Promise<T>): () => Promise<T> {
   let underWay: Promise<T> | null = null;
   return () => {

@@ -34,7 +34,10 @@ export async function settledBound(db: Db): Promise<Bound | null> {
   return rows[0] ?? null;
 }
 
-/** What was written after a moment up to a bound, or up to where `MAX_ROWS` are there. In a statement after the one of the bound. */
+/**
+ * Number and digest of the rows written after `from` and not after `bound`; with more than `MAX_ROWS` of them, of the first `MAX_ROWS`.
+ * The bound must come from an earlier statement, so that this one sees every row before it.
+ */
 export async function rowsBetween(db: Db, from: string, bound: string): Promise<Pick<Seal, 'to' | 'rows' | 'digest'>> {
   const { rows } = await sql<Pick<Seal, 'to' | 'rows' | 'digest'>>`
     WITH upto AS MATERIALIZED (

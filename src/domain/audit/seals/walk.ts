@@ -15,7 +15,7 @@ export function createSealWalk(parts: SealParts, beginOf: (last: number) => numb
   return {
     go: async (last) => {
       const begin = beginOf(last);
-      // What has grown old meanwhile is another walk's.
+      // Seals before the beginning, which moves with the newest seal, are compared by the walk that begins at the first.
       const from = Math.max(next ?? begin, begin);
       const compared = from <= last ? await compareSeals(parts, from, last, last) : { broken: [], next: from };
       const isOver = compared.next > last;
