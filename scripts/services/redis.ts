@@ -125,6 +125,8 @@ async function launch({ program, dir, data, port, password, appendonly, takeOver
     'save ""',
     `appendonly ${appendonly ? 'yes' : 'no'}`,
     'appendfsync everysec',
+    // Its rewrites cost by how often the file doubles; it may be three times as large as what it holds before the next.
+    'auto-aof-rewrite-percentage 200',
     'maxmemory-policy noeviction',
   ];
   const log = fs.openSync(logFile, 'a', 0o600);

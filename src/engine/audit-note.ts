@@ -14,6 +14,7 @@ interface NoteBody {
   readonly outcome: string;
   readonly effectKey?: string;
   readonly ip?: string;
+  readonly credential?: string;
   readonly details: Readonly<Record<string, Json | undefined>>;
 }
 

@@ -1,4 +1,5 @@
 import type { Tx } from '../db/client.ts';
+import { originIn } from '../domain/audit/record.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { auditNote } from './audit-note.ts';
 import type { SagaDefinition } from './definition.ts';
@@ -51,14 +52,10 @@ export const notNow = (text: string, details: Readonly<Record<string, unknown>>)
 /** The audit note of a person's act. */
 export function operatorNote(
   state: SagaState,
-  { by, requestId, ip }: Intervention,
+  { by, ...origin }: Intervention,
   event: string,
   details: Readonly<Record<string, string | number>>,
 ) {
-  return auditNote(
-    { ...state, requestId },
-    event,
-    { outcome: event.toLowerCase(), ...(ip ? { ip } : {}), details },
-    by,
-  );
+  const { requestId } = origin;
+  return auditNote({ ...state, requestId }, event, { outcome: event.toLowerCase(), ...originIn(origin), details }, by);
 }

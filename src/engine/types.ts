@@ -1,15 +1,13 @@
 import type { Tx } from '../db/client.ts';
 import type { Direction, HoldScope, SagaStatus, StepClass, StepStatus } from '../db/schema.ts';
+import type { Origin } from '../domain/audit/record.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
 import type { StepKind } from './step.ts';
 
 /** Who asks, as the audit trail will name them. */
-export interface Requester {
+export interface Requester extends Origin {
   /** The token's `sub`; namespace of idempotency keys. */
   readonly sub: string;
-  readonly requestId: string | null;
-  /** Of the client that sent the request; absent where no request did. */
-  readonly ip?: string | null;
   /** How many sagas of this `sub` may be open at a time; absent: any number. */
   readonly maxOpen?: number;
 }
@@ -149,12 +147,10 @@ export interface Resolution {
 }
 
 /** An operator's act on a parked saga. */
-export interface Intervention {
+export interface Intervention extends Origin {
   readonly sagaId: string;
   /** Name of the person, as the audit trail will have it. */
   readonly by: string;
-  readonly requestId: string | null;
-  readonly ip?: string | null;
   /** Through which door: the API, Bull Board's retry, or an approval, without which a saga that waits for one does not go on. */
   readonly via: 'api' | 'bull-board' | 'approval';
   readonly reason?: string;

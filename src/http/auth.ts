@@ -27,6 +27,7 @@ const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const HEADERS = new Set(['alg', 'typ', 'kid']);
 const TYPES = new Set([undefined, 'JWT', 'at+jwt']);
 const MAX_KID_CHARS = 256;
+const TOKEN_ID_CHARS = 128;
 
 /** A token whose signature was good once: it cannot change, so only its times are checked again. */
 interface Remembered {
@@ -182,14 +183,14 @@ function assertTimes(payload: JWTPayload, maxLifetimeSeconds: number, now: Date)
 function callerFrom(payload: JWTPayload): Caller {
   const { jti, scope, sid } = payload;
   const subject = subjectOf(payload.sub);
-  if (typeof jti !== 'string' || jti.length < 1 || jti.length > 128) throw unauthenticated('jwt_jti');
+  if (typeof jti !== 'string' || jti.length < 1 || jti.length > TOKEN_ID_CHARS) throw unauthenticated('jwt_jti');
   // A scope makes it a service client, whatever role it may claim besides.
   if (scope !== undefined) {
     const scopes = typeof scope === 'string' ? scope.split(' ').filter((name) => name !== '') : [];
-    return { kind: 'service', principal: `service:${subject}`, scopes: new Set(scopes) };
+    return { kind: 'service', principal: `service:${subject}`, scopes: new Set(scopes), tokenId: jti };
   }
   const role = ROLES.find((known) => known === payload.role) ?? null;
-  if (sid === undefined) return { kind: 'person', principal: subject, role };
+  if (sid === undefined) return { kind: 'person', principal: subject, role, tokenId: jti };
   if (typeof sid !== 'string' || !ID_PATTERN.test(sid)) throw unauthenticated('jwt_sid');
   return { kind: 'person', principal: subject, role, session: { id: sid, mfaAt: null } };
 }
@@ -198,11 +199,12 @@ function callerFrom(payload: JWTPayload): Caller {
 function callerOfOther(issuer: Issuer, payload: JWTPayload): Caller {
   const subject = subjectOf(claimOf(payload, issuer.claims.subject));
   const grant = grantOf(issuer, payload);
+  const named = typeof payload.jti === 'string' ? { tokenId: payload.jti.slice(0, TOKEN_ID_CHARS) } : {};
   if ('role' in grant) {
     const provider = { mfaAt: secondFactorAt(issuer, payload) };
-    return { kind: 'person', principal: subject, role: grant.role, provider };
+    return { kind: 'person', principal: subject, role: grant.role, provider, ...named };
   }
-  return { kind: 'service', principal: `service:${issuer.name}:${subject}`, scopes: grant.scopes };
+  return { kind: 'service', principal: `service:${issuer.name}:${subject}`, scopes: grant.scopes, ...named };
 }
 
 function subjectOf(value: unknown): string {

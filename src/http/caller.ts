@@ -4,6 +4,8 @@ import type { Role } from '../kernel/roles.ts';
 interface Proof {
   /** When the token ends, with the leeway of clocks. Absent: what came instead has no end of its own, or has one in the books. */
   readonly validUntil?: Date;
+  /** The token's `jti`; absent: it has none, or it was no token. */
+  readonly tokenId?: string;
 }
 
 /** Who calls. A service client has scopes and no role, and a name space of its own. */
@@ -28,3 +30,15 @@ export type Caller = Proof &
         readonly keyDigest?: string;
       }
   );
+
+/** A key has many names over the years and one digest: so much of it tells the keys of one agency apart. */
+const DIGEST_CHARS = 12;
+
+/** By what a caller is known, as the audit trail names it (`domain/audit/record.ts`); null: by nothing that has a name. */
+export function credentialOf(caller: Caller | undefined): string | null {
+  if (caller === undefined) return null;
+  if (caller.kind === 'person' && caller.session) return `session:${caller.session.id}`;
+  if (caller.kind === 'service' && caller.keyDigest !== undefined)
+    return `key:${caller.keyDigest.slice(0, DIGEST_CHARS)}`;
+  return caller.tokenId === undefined ? null : `token:${caller.tokenId}`;
+}

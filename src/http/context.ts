@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { JwtConfig, SigningKey } from '../config.ts';
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
-import type { Author } from '../domain/audit/record.ts';
+import type { Author, Origin } from '../domain/audit/record.ts';
 import type { SealParts } from '../domain/audit/seals/compare.ts';
 import type { AnswerSeal } from '../domain/idempotency/store.ts';
 import type { QueuesByHand, SchedulesByHand, SystemReader } from '../domain/incidents/overview.ts';
@@ -18,6 +18,7 @@ import type { Logger } from '../kernel/log.ts';
 import type { LimitNumbers, Quota, RateLimiter, Taken } from '../kernel/rate-limits.ts';
 import type { TextSeal } from '../kernel/text-seal.ts';
 import type { ApiKeyVerifier, Caller } from './auth.ts';
+import { credentialOf } from './caller.ts';
 import type { CursorSeal } from './cursor.ts';
 import type { LiveFeed } from './live/feed.ts';
 import type { OpenStreams } from './live/open-streams.ts';
@@ -115,11 +116,14 @@ export type AnyContext = Context<AppEnv>;
 
 export const callerOf = (c: AnyContext): Caller => required(c.get('caller'), 'the caller of a guarded route');
 
-export const authorOf = (c: AnyContext): Author => ({
-  actor: callerOf(c).principal,
+/** `credential`: by what it is known who sends the request, where that is nothing that its guard has looked at; absent: that. */
+export const originOf = (c: AnyContext, credential = credentialOf(c.get('caller'))): Origin => ({
   requestId: c.get('requestId'),
   ip: c.get('ip'),
+  credential,
 });
+
+export const authorOf = (c: AnyContext): Author => ({ actor: callerOf(c).principal, ...originOf(c) });
 
 /** A change and its audit row in one transaction; run again when it lost a deadlock. */
 export const inTransaction = <T>(deps: AppDeps, work: (tx: Tx) => Promise<T>): Promise<T> =>

@@ -1,7 +1,7 @@
 import type { ApprovalRow } from '../domain/approvals/store.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { MONEY_SAGAS } from '../sagas/index.ts';
-import { type AnyContext, callerOf } from './context.ts';
+import { type AnyContext, callerOf, originOf } from './context.ts';
 import { permits, policyOf } from './policy.ts';
 
 /** Who may act on sagas, and how an act is noted. The table of rights says who may at all. */
@@ -30,7 +30,6 @@ export function assertMayWithdraw(c: AnyContext, questions: readonly ApprovalRow
 export const interventionOf = (c: AnyContext, sagaId: string) => ({
   sagaId,
   by: callerOf(c).principal,
-  requestId: c.get('requestId'),
-  ip: c.get('ip'),
+  ...originOf(c),
   via: 'api' as const,
 });

@@ -1,7 +1,7 @@
-import { recordAudit } from '../domain/audit/record.ts';
+import { type Origin, recordAudit } from '../domain/audit/record.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { networkOf } from '../kernel/rate-limits.ts';
-import type { AnyContext, AppDeps } from './context.ts';
+import { type AnyContext, type AppDeps, originOf } from './context.ts';
 
 /**
  * Refusals in the audit trail (SEC-5): the first of its kind at once, and of those that follow it one row a minute, with their
@@ -39,21 +39,24 @@ export function createRefusalTrail({ db, log, clock, closing }: AppDeps): Refusa
 
   const write = async (
     { event, who, actor, about }: Refusal,
-    ip: string | null,
-    requestId: string | null,
+    origin: Origin,
     details: Readonly<Record<string, string | number | string[]>>,
   ): Promise<void> => {
     try {
       const body = { outcome: 'denied', details: { ...about, ...details } };
-      await recordAudit(db, { streamId: `denied:${who}`, event, actor, requestId, ip, body });
+      await recordAudit(db, { streamId: `denied:${who}`, event, actor, ...origin, body });
     } catch (error) {
-      log.warn({ err: error, requestId }, 'denial not audited');
+      log.warn({ err: error, requestId: origin.requestId }, 'denial not audited');
     }
   };
   const writeSum = async (kind: Kind): Promise<void> => {
     if (kind.repeats === 0) return;
     const from = new Date(kind.sinceMs).toISOString();
-    await write(kind, kind.ip, null, { count: kind.repeats, from, endpoints: [...kind.endpoints].toSorted() });
+    await write(
+      kind,
+      { requestId: null, ip: kind.ip },
+      { count: kind.repeats, from, endpoints: [...kind.endpoints].toSorted() },
+    );
   };
   const closeUntil = async (ms: number): Promise<void> => {
     for (const [key, kind] of kinds) {
@@ -95,7 +98,7 @@ export function createRefusalTrail({ db, log, clock, closing }: AppDeps): Refusa
       kinds.set(key, { ...refusal, ip, sinceMs: nowMs, repeats: endpoints.size, endpoints });
       plan();
       if (goesOn) await writeSum(known);
-      else await write(refusal, ip, c.get('requestId'), { method: c.req.method, route: c.get('route') ?? '' });
+      else await write(refusal, originOf(c), { method: c.req.method, route: c.get('route') ?? '' });
     },
   };
 }

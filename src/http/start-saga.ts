@@ -10,7 +10,7 @@ import type {
 import { executionPath } from '../kernel/links.ts';
 import { prefixOf } from '../kernel/path-prefix.ts';
 import { limitOfCaller } from '../kernel/rate-limits.ts';
-import { type AnyContext, type AppDeps, callerOf } from './context.ts';
+import { type AnyContext, type AppDeps, callerOf, originOf } from './context.ts';
 import { withPrefixedLinks } from './prefix.ts';
 import { answerRehearsal } from './rehearsal.ts';
 
@@ -60,8 +60,7 @@ function requestOf<Input>(
     input: start.input,
     requester: {
       sub: caller.principal,
-      requestId: c.get('requestId'),
-      ip: c.get('ip'),
+      ...originOf(c),
       ...(maxOpen === undefined ? {} : { maxOpen }),
     },
     ...withinScope(c),

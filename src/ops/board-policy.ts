@@ -1,9 +1,10 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { BeforeHook, BeforeHookResult, HookContext, QueueJob } from '@bull-board/api/typings/app';
+import type { Origin } from '../domain/audit/record.ts';
 import type { RetryOutcome, SagaOrchestrator } from '../engine/types.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { ID_PATTERN } from '../kernel/ids.ts';
-import { ADDRESS_HEADER, type OpsCall, opsAudit, type RecordOpsAudit } from './audit.ts';
+import { ADDRESS_HEADER, opsAudit, type RecordOpsAudit } from './audit.ts';
 import { type Operator, type OperatorSource, operatorOf } from './session.ts';
 
 export interface BoardPolicyDeps extends OperatorSource {
@@ -50,7 +51,6 @@ const IN_PROGRESS = 'Another saga is at work on the same record. Retry this one 
 const NEEDS_FACTOR =
   'Trying sagas again needs a second factor of the last minutes: give one at /account/second-factor, sign in here again, and come back.';
 
-type Origin = Pick<OpsCall, 'requestId' | 'ip'>;
 interface Decision {
   readonly result: Exclude<BeforeHookResult, void>;
   readonly sagaId: string | null;

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { parse } from 'hono/utils/cookie';
 import { decodeJwt } from 'jose';
+import type { Origin } from '../domain/audit/record.ts';
 import type { Clock } from '../kernel/clock.ts';
 
 /**
@@ -17,8 +18,15 @@ export interface Operator {
   readonly seesMessages: boolean;
   /** A second factor was given of late, as retrying a saga needs it (security.md S3). A pasted token is not asked. */
   readonly isSteppedUp: boolean;
+  /** By what it is known who it is, as the audit trail names it; null: by what has no name. */
+  readonly credential: string | null;
 }
-type Identity = { readonly sub: string; readonly role: string | null; readonly isSteppedUp?: boolean };
+interface Identity {
+  readonly sub: string;
+  readonly role: string | null;
+  readonly isSteppedUp?: boolean;
+  readonly credential?: string | null;
+}
 export type VerifyToken = (token: string) => Promise<Identity>;
 
 /** Sessions of the sign-in that all pages share. */
@@ -28,13 +36,9 @@ export interface OperatorSessions {
   /** Who is signed in with such a key, and has given a second factor; null: nobody. */
   find(key: string): Promise<Identity | null>;
   /** Uses up the code that a page of the sign-in has handed over, for a port that browsers reach under another host; null: none. */
-  take(code: string, origin: OperatorOrigin): Promise<{ readonly key: string; readonly expiresAt: Date } | null>;
+  take(code: string, origin: Origin): Promise<{ readonly key: string; readonly expiresAt: Date } | null>;
   /** Ends it, with its audit row. */
-  end(key: string, origin: OperatorOrigin): Promise<void>;
-}
-interface OperatorOrigin {
-  readonly requestId: string | null;
-  readonly ip: string | null;
+  end(key: string, origin: Origin): Promise<void>;
 }
 export interface OperatorSource {
   readonly verifyToken: VerifyToken;
@@ -77,7 +81,8 @@ export function sessionKeyIn({ sessions }: OperatorSource, cookieHeader: string 
   return own !== undefined && own !== '' && !own.includes('.') ? own : cookies[sessions.cookie];
 }
 
-const operatorBy = ({ sub, role, isSteppedUp = true }: Identity): Operator => ({
+const operatorBy = ({ sub, role, isSteppedUp = true, credential = null }: Identity): Operator => ({
+  credential,
   sub,
   isSteppedUp,
   allowed: role !== null && ROLES.has(role),

@@ -7,8 +7,8 @@ import type { SagaOrchestrator } from '../engine/types.ts';
  */
 export const resumeAfter =
   (orchestrator: Pick<SagaOrchestrator, 'retryWithin'>, announced: (announce: () => void) => void): ResumeSaga =>
-  async (tx, sagaId, approved, { actor, requestId, ip }) => {
-    const asked = { sagaId, by: actor, requestId, ip: ip ?? null, via: 'approval', refused: !approved } as const;
+  async (tx, sagaId, approved, { actor, ...origin }) => {
+    const asked = { sagaId, by: actor, ...origin, via: 'approval', refused: !approved } as const;
     const { outcome, announce } = await orchestrator.retryWithin(tx, asked);
     announced(announce);
     return outcome;

@@ -53,6 +53,7 @@ describe('the audit trail', () => {
       actor: { type: 'PERSON', id: 'agent-1' },
       onBehalfOf: 'agent-2',
       ip: null,
+      credential: null,
       requestId: 'request-1',
       sagaExecutionId: null,
       outcome: 'completed',

@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
@@ -6,7 +7,7 @@ import { closeServer, listen } from '../../src/listen.ts';
 import { API, type Http, recordKeeper, startHttp, tokenFor } from './harness.ts';
 import { fixtureOf, MUTATIONS, methodOf, prepareWorld } from './valid-requests.ts';
 
-/** The client's address and the request's id survive the proxy, into the log and the audit trail. */
+/** The client's address, the request's id and what proved who sent it survive the proxy, into the log and the audit trail. */
 
 const TRUST: ProxyTrust = { proxies: ['10.0.0.0/8', '127.0.0.1'], header: 'x-forwarded-for' };
 const CLIENT = '203.0.113.7';
@@ -91,8 +92,9 @@ describe('P1: behind a proxy', () => {
     }
   });
 
-  it('keeps it in every audit row that a request writes', async () => {
-    const withoutAddress: string[] = [];
+  it('K11: keeps it in every audit row that a request writes, and by what token it came', async () => {
+    const credential = `token:${decodeJwt(token).jti}`;
+    const withoutOrigin: string[] = [];
     let rows = 0;
     for (const [at, endpoint] of MUTATIONS.entries()) {
       const { path, body, headers = {} } = await fixtureOf(endpoint).prepare(http);
@@ -106,19 +108,22 @@ describe('P1: behind a proxy', () => {
         .where('request_id', '=', id)
         .execute();
       rows += written.length;
-      const lacking = written.filter((row) => JSON.parse(row.body).ip !== CLIENT);
-      withoutAddress.push(...lacking.map((row) => `${endpoint}: ${row.event}`));
+      const lacking = written.filter(({ body }) => {
+        const kept = JSON.parse(body);
+        return kept.ip !== CLIENT || kept.credential !== credential;
+      });
+      withoutOrigin.push(...lacking.map((row) => `${endpoint}: ${row.event}`));
       for (const asked of [
         ...http.orchestrator.accepts.map(({ request }) => request),
         ...http.orchestrator.interventions,
       ])
-        expect(JSON.stringify(asked), endpoint).toContain(`"ip":"${CLIENT}"`);
+        expect(JSON.stringify(asked), endpoint).toContain(`"ip":"${CLIENT}","credential":"${credential}"`);
       http.orchestrator.reset();
     }
-    expect(withoutAddress).toEqual([]);
+    expect(withoutOrigin).toEqual([]);
     expect(rows).toBeGreaterThan(25);
     const shown = await http.call('GET', `${API}/audit?limit=100`);
-    expect(shown.text).toContain(`"ip":"${CLIENT}"`);
+    expect(shown.text).toContain(`"ip":"${CLIENT}","credential":"${credential}"`);
   });
 
   it('keeps it of a refusal, too', async () => {
@@ -130,7 +135,7 @@ describe('P1: behind a proxy', () => {
       .where('request_id', '=', 'refused-1')
       .executeTakeFirstOrThrow();
     expect(row.event).toBe('ACCESS_DENIED');
-    expect(JSON.parse(row.body)).toMatchObject({ ip: CLIENT });
+    expect(JSON.parse(row.body)).toMatchObject({ ip: CLIENT, credential: `token:${decodeJwt(token).jti}` });
   });
 });
 

@@ -58,7 +58,7 @@ describe('confirming', () => {
       request: {
         subjectId: 'reservation-1',
         input: { reservationId: 'reservation-1', requireAssignment: false },
-        requester: { sub: 'agent-7', requestId: 'trace-9', ip: null },
+        requester: { sub: 'agent-7', requestId: 'trace-9', ip: null, credential: expect.stringMatching(/^token:./) },
         // Decided where the saga is accepted, and by who calls alone.
         within: { agentId: 'agent-7' },
         onBehalfOf: 'admin-1',

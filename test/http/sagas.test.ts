@@ -267,6 +267,7 @@ describe('an operator', () => {
         by: 'ops-1',
         requestId: answer.headers.get('x-request-id'),
         ip: null,
+        credential: expect.stringMatching(/^token:./),
         via: 'api',
         reason: 'fixed',
       },

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
@@ -48,6 +49,10 @@ let token: string;
 let secrets: readonly string[];
 const running: ChildProcess[] = [];
 const output: string[] = [];
+/** What was sent to the collector of traces and metrics, by path. */
+const measured: { readonly path: string; readonly text: string }[] = [];
+let collector: Server;
+let collectorUrl: string;
 const failures: { readonly sent: string; readonly status: number; readonly text: string }[] = [];
 
 beforeAll(async () => {
@@ -62,6 +67,15 @@ beforeAll(async () => {
   });
   const passwords = [database.url, redis.url].map((url) => decodeURIComponent(new URL(url).password));
   secrets = ['canary-of', token, ...passwords.filter((password) => password.length > 8)];
+  collector = createServer((request, answer) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => void parts.push(part));
+    request.on('end', () => {
+      measured.push({ path: request.url ?? '', text: Buffer.concat(parts).toString() });
+      answer.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    });
+  });
+  collectorUrl = `http://127.0.0.1:${await listening(collector)}`;
   const port = String(await freePort());
   api = `http://127.0.0.1:${port}/api/production`;
   await Promise.all(['api', 'worker'].map((program) => start(program, port)));
@@ -71,6 +85,7 @@ afterAll(async () => {
   await db?.destroy();
   await database?.drop();
   await redis?.stop();
+  collector?.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -81,6 +96,7 @@ async function start(program: string, PORT: string): Promise<void> {
     env: {
       ...{ ...clockOfThisProcess(), PATH: process.env['PATH'], NODE_ENV: 'test', LOG_LEVEL: 'debug' },
       ...{ DATABASE_URL: database.url, REDIS_URL: redis.url, ROOMY_DATA_DIR: dir, QUEUE_PREFIX: 'canaries' },
+      ...{ OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl, OTEL_METRIC_EXPORT_INTERVAL: '1000' },
       ...{ HOST: '127.0.0.1', PORT, OPS_PORT: '0', WORKER_OPS_PORT: '0', ...SECRETS },
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -195,7 +211,24 @@ describe('a guest and the secrets', () => {
     const leaking = lines.filter((line) => found(line, [...secrets, ...PERSONAL]).length > 0);
     expect(leaking).toEqual([]);
   });
+
+  it('K1: are in no trace and no metric', () => {
+    for (const path of ['/v1/traces', '/v1/metrics']) {
+      const sent = measured.filter((one) => one.path === path).map(({ text }) => text);
+      expect(sent.join('\n')).toContain(path === '/v1/traces' ? 'confirmReservation' : 'roomy_');
+      expect(sent.filter((text) => found(text, [...secrets, ...PERSONAL]).length > 0)).toEqual([]);
+    }
+  });
 });
+
+/** The port on which it listens then. */
+const listening = (server: Server): Promise<number> =>
+  new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : 0);
+    });
+  });
 
 /** What a dump may hold compressed. */
 async function textsOf(client: Redis, key: string): Promise<readonly string[]> {

@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { ApprovalLimitTable, MinorByCurrency } from '../../db/schema.ts';
 import { exponentOf } from '../../kernel/money.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
@@ -98,7 +99,8 @@ export async function setLimits(
 ): Promise<Limits> {
   // There is no row to lock before it exists: a second change waits here, and then finds a newer version than it expects.
   await sql`SELECT pg_advisory_xact_lock(hashtext('approval_limit'))`.execute(tx);
-  const before = await currentLimits(tx);
+  const rowBefore = (await newest(tx).executeTakeFirst()) ?? null;
+  const before = limitsOf(rowBefore);
   assertVersion(before.version, expected);
   const row = await tx
     .insertInto('approval_limit')
@@ -117,16 +119,22 @@ export async function setLimits(
   await recordAudit(tx, {
     streamId: 'approval-limits:current',
     event: 'APPROVAL_LIMITS_SET',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     // Limits are no secret of anybody, and who raised them by how much is what an auditor looks for.
-    body: { outcome: 'success', details: { version: row.version, follows: before.version, ...limits } },
+    body: {
+      outcome: 'success',
+      details: {
+        version: row.version,
+        follows: before.version,
+        ...limits,
+        changes: changesOf('approval_limit', rowBefore, row),
+      },
+    },
   });
   return limitsOf(row);
 }
 
-function limitsOf(row: Selectable<ApprovalLimitTable> | undefined): Limits {
+function limitsOf(row: Selectable<ApprovalLimitTable> | undefined | null): Limits {
   if (!row) return { ...DEFAULT_LIMITS, version: 0, setBy: null, setAt: null };
   return {
     version: row.version,

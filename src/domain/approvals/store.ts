@@ -206,9 +206,7 @@ const recordApproval = (tx: Tx, author: Author, { id, kind, event, ...about }: R
   recordAudit(tx, {
     streamId: `approval:${id}`,
     event,
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     sagaId: about.sagaId,
     reservationId: about.reservationId,
     body: {

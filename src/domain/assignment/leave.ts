@@ -3,7 +3,8 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { StaffLeaveTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { changesOf } from '../audit/changes.ts';
+import { type Author, type ChangedRecord, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { isLedBy } from '../people/reach.ts';
 import { countBooking } from '../people/staff.ts';
@@ -65,7 +66,8 @@ export async function addLeave(
     rows.map(({ id }) => id),
   );
   await notifyReleased(tx, released);
-  await recordLeave(tx, author, { staffId, event: 'STAFF_LEAVE_ADDED', version: counted.version }, fieldsOf(leave));
+  const added = { staffId, event: 'STAFF_LEAVE_ADDED', version: counted.version };
+  await recordLeave(tx, author, added, { fields: fieldsOf(leave), changes: changesOf('staff_leave', null, row) });
   return { ...leaveView(row), releasedTaskIds: released.map(({ id }) => id) };
 }
 
@@ -111,7 +113,8 @@ export async function removeLeave(
     .select('version')
     .where('id', '=', staffId)
     .executeTakeFirstOrThrow();
-  await recordLeave(tx, author, { staffId, event: 'STAFF_LEAVE_REMOVED', version }, ['from', 'to']);
+  const removed = { staffId, event: 'STAFF_LEAVE_REMOVED', version };
+  await recordLeave(tx, author, removed, { fields: ['from', 'to'], changes: changesOf('staff_leave', row, null) });
   return leaveView(row);
 }
 
@@ -132,5 +135,5 @@ const recordLeave = (
   tx: Tx,
   author: Author,
   { staffId, event, version }: { readonly staffId: string; readonly event: string; readonly version: number },
-  fields: readonly string[],
-): Promise<void> => recordChange(tx, author, { noun: 'staff', id: staffId, event, fields, version });
+  what: Pick<ChangedRecord, 'fields' | 'changes'>,
+): Promise<void> => recordChange(tx, author, { noun: 'staff', id: staffId, event, version, ...what });

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import type { Origin } from '../audit/record.ts';
 import { isInForce } from '../people/standing.ts';
 import { neutralTitle } from '../tasks/view.ts';
 import { acceptTask, declineTask } from './offers.ts';
@@ -70,23 +71,21 @@ export const endOfferLinks = (tx: Tx, staffId: string) =>
     .where('staff_id', '=', staffId)
     .execute();
 
-export interface LinkAnswer {
+export interface LinkAnswer extends Origin {
   readonly answer: 'ACCEPTED' | 'DECLINED';
-  readonly requestId: string | null;
-  readonly ip: string | null;
 }
 
 /**
  * Once: the same answer again changes nothing. Any other, or one that comes too late, is refused with
  * `INVALID_STATE_TRANSITION`. The holder of the address counts as the person it was sent to.
  */
-export async function answerOffer(tx: Tx, token: string, { answer, requestId, ip }: LinkAnswer): Promise<Offer> {
+export async function answerOffer(tx: Tx, token: string, { answer, ...origin }: LinkAnswer): Promise<Offer> {
   const { taskId, staffId } = await findOffer(tx, token);
   // The holder of the row's lock decides: an answer, or the sweep that takes the task away.
   await tx.selectFrom('task').select('id').where('id', '=', taskId).forUpdate().execute();
   const { state } = await findOffer(tx, token);
   if (state === 'OPEN') {
-    const author = { actor: staffId, requestId, ip };
+    const author = { actor: staffId, ...origin };
     if (answer === 'ACCEPTED') await acceptTask(tx, { taskId, assigneeId: staffId }, author);
     else await declineTask(tx, { taskId, assigneeId: staffId }, BY_LINK, author);
   } else if (state !== answer) {

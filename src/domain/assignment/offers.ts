@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { RefusalReason, TaskTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
@@ -32,7 +33,7 @@ export async function acceptTask(tx: Tx, answering: Answering, author: Author): 
     throw new RoomyError('OFFER_EXPIRED', { details: { acceptBy: before.accept_by?.toISOString() ?? null } });
   }
   const row = await acceptOffer(tx, before.id, before.version + 1);
-  await recordAnswer(tx, author, 'TASK_ACCEPTED', row);
+  await recordAnswer(tx, author, 'TASK_ACCEPTED', before, row);
   return taskView(row);
 }
 
@@ -47,7 +48,7 @@ export async function declineTask(tx: Tx, answering: Answering, note: string, au
   await noteRefusals(tx, [released], 'DECLINED', note);
   await alertAboutPerson(tx, released, 'TASK_DECLINED');
   const row = await tx.selectFrom('task').selectAll().where('id', '=', before.id).executeTakeFirstOrThrow();
-  await recordAnswer(tx, author, 'TASK_DECLINED', row);
+  await recordAnswer(tx, author, 'TASK_DECLINED', before, row);
   return taskView(row);
 }
 
@@ -66,12 +67,14 @@ async function lockOffered(tx: Tx, { taskId, assigneeId }: Answering, action: st
   return row;
 }
 
-const recordAnswer = (tx: Tx, author: Author, event: string, row: Selectable<TaskTable>): Promise<void> =>
+type TaskRow = Selectable<TaskTable>;
+const recordAnswer = (tx: Tx, author: Author, event: string, before: TaskRow, row: TaskRow): Promise<void> =>
   recordChange(tx, author, {
     noun: 'task',
     id: row.id,
     event,
     fields: ['acceptedAt'],
+    changes: changesOf('task', before, row),
     version: row.version,
     reservationId: row.reservation_id,
   });

@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { AssignmentRuleTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 
 /** How candidates are weighed (domain.md 11). One row; every assignment reads it, so a change holds from the next one on. */
@@ -44,7 +45,8 @@ export const readRules = async (db: Db | Tx): Promise<RuleView> =>
 
 /** Throws `VALIDATION_FAILED` when the weights would not sum to 100, and for a night that leaves less than an hour of the day. */
 export async function changeRules(tx: Tx, change: RuleChange, author: Author): Promise<RuleView> {
-  const before = ruleView(await tx.selectFrom('assignment_rule').selectAll().forUpdate().executeTakeFirstOrThrow());
+  const rowBefore = await tx.selectFrom('assignment_rule').selectAll().forUpdate().executeTakeFirstOrThrow();
+  const before = ruleView(rowBefore);
   const sum =
     (change.workloadPercent ?? before.workloadPercent) +
     (change.proximityPercent ?? before.proximityPercent) +
@@ -83,6 +85,7 @@ export async function changeRules(tx: Tx, change: RuleChange, author: Author): P
     id: 'assignment-rules',
     event: 'ASSIGNMENT_RULES_UPDATED',
     fields: fieldsOf(change),
+    changes: changesOf('assignment_rule', rowBefore, row),
     version: 1,
   });
   return ruleView(row);

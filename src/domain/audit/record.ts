@@ -2,14 +2,20 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Json } from '../../db/schema.ts';
 import { canonicalJson } from '../../kernel/json.ts';
+import type { Changes } from './changes.ts';
 
-/** Who makes a change, and by which request. */
-export interface Author {
+/** From where something comes. */
+export interface Origin {
+  readonly requestId: string | null;
+  /** Of the client that sent the request; null or absent where none did. */
+  readonly ip?: string | null;
+  /** By what it was known who sent it: `session:<id>`, `key:<start of its digest>`, `token:<jti>` or `link`; null or absent: by nothing that was sent. */
+  readonly credential?: string | null;
+}
+/** Who makes a change, and from where. */
+export interface Author extends Origin {
   /** A person's token `sub`, or `service:<sub>`. */
   readonly actor: string;
-  readonly requestId: string | null;
-  /** Of the client that sent it; null where there is none. */
-  readonly ip?: string | null;
 }
 
 export interface AuditBody {
@@ -20,15 +26,13 @@ export interface AuditBody {
   readonly details?: Readonly<Record<string, Json>>;
 }
 
-export interface AuditEntry {
+export interface AuditEntry extends Partial<Origin> {
   /** Rows of one stream form one hash chain; writers of one stream wait for one another. */
   readonly streamId: string;
   readonly event: string;
   readonly actor: string;
   readonly sagaId?: string | null;
   readonly reservationId?: string | null;
-  readonly requestId?: string | null;
-  readonly ip?: string | null;
   readonly body: AuditBody;
 }
 
@@ -72,33 +76,45 @@ export const recordAudit = (tx: Db, entry: AuditEntry): Promise<void> =>
     saga_id: entry.sagaId ?? null,
     reservation_id: entry.reservationId ?? null,
     request_id: entry.requestId ?? null,
-    body: canonicalJson({ userId: entry.actor, ...(entry.ip ? { ip: entry.ip } : {}), ...entry.body }),
+    body: canonicalJson({ userId: entry.actor, ...originIn(entry), ...entry.body }),
   });
+
+/** Address and credential as the body of a row has them; what there is not stays out. */
+export const originIn = ({ ip, credential }: Partial<Origin>) => ({
+  ...(ip ? { ip } : {}),
+  ...(credential ? { credential } : {}),
+});
 
 export interface ChangedRecord {
   /** `owner`, `reservation`, ...: first part of the stream's name. */
   readonly noun: string;
   readonly id: string;
   readonly event: string;
+  /** The names of the fields that the caller sent. */
   readonly fields: readonly string[];
+  /** What is another value now, by them or as it followed from them; absent: nothing that has a row of its own. */
+  readonly changes?: Changes;
   readonly version: number;
   readonly reservationId?: string | null;
 }
 
-/** A record was created or changed through the API. Values stay out: only the names of the fields are kept. */
+/** A record was created or changed through the API. */
 export async function recordChange(tx: Db, author: Author, change: ChangedRecord): Promise<void> {
   const reservationId = change.reservationId ?? null;
   await recordAudit(tx, {
     streamId: `${change.noun}:${change.id}`,
     event: change.event,
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     reservationId,
     body: {
       outcome: 'success',
       reservationId,
-      details: { id: change.id, fields: change.fields.toSorted(), version: change.version },
+      details: {
+        id: change.id,
+        fields: change.fields.toSorted(),
+        ...(change.changes && { changes: change.changes }),
+        version: change.version,
+      },
     },
   });
 }

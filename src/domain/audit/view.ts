@@ -13,6 +13,7 @@ export interface AuditView {
   readonly actor: { readonly type: 'PERSON' | 'SERVICE' | 'SYSTEM'; readonly id: string };
   readonly onBehalfOf: string | null;
   readonly ip: string | null;
+  readonly credential: string | null;
   readonly requestId: string | null;
   readonly sagaExecutionId: string | null;
   readonly outcome: string | null;
@@ -39,6 +40,7 @@ export function auditView(row: Selectable<AuditLogTable>): AuditView {
     actor: actorOf(row.actor),
     onBehalfOf: text('onBehalfOf'),
     ip: text('ip'),
+    credential: text('credential'),
     requestId: row.request_id,
     sagaExecutionId: row.saga_id,
     outcome: text('outcome'),

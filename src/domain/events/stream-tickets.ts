@@ -20,7 +20,7 @@ const digestOf = (ticket: string): Buffer => sha256OfBytes(Buffer.from(ticket, '
 export async function issueTicket(
   tx: Tx,
   caller: Json,
-  { actor, requestId, ip = null }: Author,
+  author: Author,
 ): Promise<{ readonly ticket: string; readonly expiresAt: Date }> {
   const expired = tx
     .selectFrom('stream_ticket')
@@ -41,11 +41,9 @@ export async function issueTicket(
     .returning('expires_at')
     .executeTakeFirstOrThrow();
   await recordAudit(tx, {
-    streamId: `stream-tickets:${actor}`,
+    streamId: `stream-tickets:${author.actor}`,
     event: 'STREAM_TICKET_ISSUED',
-    actor,
-    requestId,
-    ip,
+    ...author,
     body: { outcome: 'success', details: {} },
   });
   return { ticket, expiresAt: expires_at };

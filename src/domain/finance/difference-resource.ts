@@ -118,9 +118,7 @@ const audit = (
   recordAudit(tx, {
     streamId: `difference:${row.id}`,
     event,
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     reservationId: row.reservation_id,
     body: {
       outcome: 'success',

@@ -61,9 +61,7 @@ export async function settleRefund(
   await recordAudit(tx, {
     streamId: `transaction:${refundId}`,
     event: 'REFUND_SETTLED_BY_HAND',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     reservationId: refund.reservationId,
     body: { outcome: 'success', details: { id: refundId, reference, method, notes } },
   });

@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { DifferenceKind, ReconciliationStatus } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { recordAudit } from '../audit/record.ts';
+import { type Origin, recordAudit } from '../audit/record.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import { bookedItems } from './booked-items.ts';
 import { differenceKey, type KeptDifferences, keepDifferences } from './differences.ts';
@@ -25,8 +25,8 @@ export interface ReconcileOrder {
   /** A night, or a file's hash: each is reconciled once. */
   readonly occasion: string;
   readonly startedBy: string;
-  readonly requestId?: string;
-  readonly ip?: string | null;
+  /** Absent: the night's own. */
+  readonly origin?: Origin;
 }
 export interface Reconciled extends ReconciliationView {
   /** It had been done before, and this is its result of then. */
@@ -105,8 +105,7 @@ const auditReconciliation = (tx: Tx, order: ReconcileOrder, view: Reconciliation
     streamId: `reconciliation:${view.id}`,
     event: 'RECONCILED',
     actor: order.startedBy,
-    requestId: order.requestId ?? null,
-    ip: order.ip ?? null,
+    ...order.origin,
     body: {
       outcome: view.ok ? 'matched' : 'differs',
       details: {

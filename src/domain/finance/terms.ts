@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { IncomeDistributionTable, RefundBase, RefundTier } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordAudit } from '../audit/record.ts';
 import { cutPage, exactInstant, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
@@ -20,9 +21,12 @@ export type Terms = ShareTerms & {
 
 /** The terms of a version; undefined when there is no such version. */
 export async function findTerms(db: Db | Tx, version: number): Promise<Terms | undefined> {
-  const row = await db.selectFrom('income_distribution').selectAll().where('version', '=', version).executeTakeFirst();
+  const row = await rows(db, version).executeTakeFirst();
   return row && termsOf(row);
 }
+
+const rows = (db: Db | Tx, version: number) =>
+  db.selectFrom('income_distribution').selectAll().where('version', '=', version);
 
 /** The terms that a stay has pinned. */
 export async function readTerms(db: Db | Tx, version: number): Promise<Terms> {
@@ -146,7 +150,8 @@ export async function setTerms(
     .returningAll()
     .executeTakeFirstOrThrow();
   const terms = termsOf(row);
-  await recordTerms(tx, author, change, terms, before);
+  const follows = await rows(tx, before.version).executeTakeFirstOrThrow();
+  await recordTerms(tx, author, change, [follows, row]);
   return terms;
 }
 
@@ -170,14 +175,18 @@ async function takesEffect(tx: Tx, wanted: Date | undefined): Promise<Date> {
   return wanted > now ? wanted : now;
 }
 
-async function recordTerms(tx: Tx, author: Author, change: TermsChange, terms: Terms, before: Terms): Promise<void> {
-  const { version, ownerBp, agencyBp, referrerBp } = terms;
+type Row = Selectable<IncomeDistributionTable>;
+async function recordTerms(
+  tx: Tx,
+  author: Author,
+  change: TermsChange,
+  [before, row]: readonly [Row, Row],
+): Promise<void> {
+  const { version, ownerBp, agencyBp, referrerBp, effectiveFrom } = termsOf(row);
   await recordAudit(tx, {
     streamId: 'income-distribution:current',
     event: 'INCOME_DISTRIBUTION_SET',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     body: {
       outcome: 'success',
       details: {
@@ -187,7 +196,8 @@ async function recordTerms(tx: Tx, author: Author, change: TermsChange, terms: T
         ownerBp,
         agencyBp,
         referrerBp,
-        effectiveFrom: terms.effectiveFrom.toISOString(),
+        effectiveFrom: effectiveFrom.toISOString(),
+        changes: changesOf('income_distribution', before, row),
       },
     },
   });

@@ -247,8 +247,6 @@ const audit = (tx: Tx, author: Author, event: string, { id, kind, subject }: Inc
   recordAudit(tx, {
     streamId: `incident:${id}`,
     event,
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     body: { outcome: 'success', details: { id, kind, subject, reason } },
   });

@@ -1,6 +1,7 @@
 import type { Db, Tx } from '../../db/client.ts';
-import type { Channel, RecipientType } from '../../db/schema.ts';
+import type { Channel, Json, RecipientType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { differences } from '../audit/changes.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { setDigest } from '../people/staff.ts';
 import type { NotificationEvent } from './catalogue/index.ts';
@@ -55,6 +56,10 @@ export async function changeMessageSetting(
   }
   if (entry.isBriefs && !enabled)
     throw new RoomyError('MESSAGE_REQUIRED', { details: { event, recipientType, channel } });
+  const settingOf = (all: readonly MessageSetting[]): Json =>
+    all.find((one) => one.event === event && one.recipientType === recipientType && one.channel === channel)?.enabled ??
+    null;
+  const before = settingOf(await listMessageSettings(tx));
   await tx
     .insertInto('message_setting')
     .values({ event, recipient_type: recipientType, channel, enabled })
@@ -65,6 +70,7 @@ export async function changeMessageSetting(
     id: `${event}-${recipientType}-${channel}`,
     event: 'NOTIFICATION_SETTING_UPDATED',
     fields: ['enabled'],
+    changes: differences({ enabled: before }, { enabled }),
     version: 1,
   });
   return listMessageSettings(tx);
@@ -109,7 +115,7 @@ export async function setPreferences(
   { optOuts, digest }: Preferences,
   author: Author,
 ): Promise<Preferences> {
-  await assertKnown(tx, party, id);
+  const before = await readPreferences(tx, party, id);
   if (digest !== undefined) {
     if (party !== 'STAFF') {
       const issues = [{ path: 'digest', message: 'is for staff only' }];
@@ -133,15 +139,22 @@ export async function setPreferences(
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
+  const after = await readPreferences(tx, party, id);
   await recordChange(tx, author, {
     noun: TABLES[party],
     id,
     event: 'NOTIFICATION_PREFERENCES_UPDATED',
     fields: ['optOuts', ...(digest === undefined ? [] : ['digest'])],
+    changes: differences(jsonOf(before), jsonOf(after)),
     version: 1,
   });
-  return readPreferences(tx, party, id);
+  return after;
 }
+
+const jsonOf = ({ optOuts, digest }: Preferences) => ({
+  optOuts: optOuts.map(({ event, channel }) => ({ event, channel })),
+  ...(digest === undefined ? {} : { digest }),
+});
 
 async function assertKnown(db: Db | Tx, party: Party, id: string): Promise<void> {
   const known = await db.selectFrom(TABLES[party]).select('id').where('id', '=', id).executeTakeFirst();

@@ -108,9 +108,7 @@ async function sendAgain(tx: Tx, lost: readonly Selectable<NotificationTable>[],
     await recordAudit(tx, {
       streamId: `notification:${id}`,
       event: 'NOTIFICATION_RESENT',
-      actor: author.actor,
-      requestId: author.requestId,
-      ip: author.ip ?? null,
+      ...author,
       reservationId,
       body: { outcome: 'success', reservationId, details: { id, fields: ['channel'], version: 1 } },
     });

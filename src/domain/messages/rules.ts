@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Channel, MessageRuleTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { replanReminders } from '../reservations/store.ts';
 import type { QuietHours } from './quiet-hours.ts';
@@ -49,6 +50,7 @@ export async function readMessageRules(db: Db | Tx): Promise<MessageRules> {
 
 /** Throws `VALIDATION_FAILED` for a last call in the quiet hours. Reminders that are planned already move along. */
 export async function changeMessageRules(tx: Tx, change: MessageRuleChange, author: Author): Promise<MessageRuleView> {
+  const before = await tx.selectFrom('message_rule').selectAll().forUpdate().executeTakeFirstOrThrow();
   const row = await tx
     .updateTable('message_rule')
     .set({
@@ -72,6 +74,7 @@ export async function changeMessageRules(tx: Tx, change: MessageRuleChange, auth
     id: 'notification-rules',
     event: 'NOTIFICATION_RULES_UPDATED',
     fields: fieldsOf(change),
+    changes: changesOf('message_rule', before, row),
     version: 1,
   });
   return ruleView(row);

@@ -1,6 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordAudit, recordChange } from '../audit/record.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import {
@@ -50,7 +51,7 @@ const LINK_OF: Readonly<Record<AccountRole, keyof Links | null>> = {
 export async function addAccount(tx: Tx, wanted: NewAccount, author: Author): Promise<AccountRow> {
   await assertLinks(tx, wanted.role, wanted);
   const account = await insertAccount(tx, wanted);
-  await noteChange(tx, author, account, 'ACCOUNT_INVITED', fieldsOf(wanted));
+  await noteChange(tx, author, [null, account], 'ACCOUNT_INVITED', fieldsOf(wanted));
   return account;
 }
 
@@ -79,7 +80,7 @@ export async function changeAccount(
   if (hasOtherEmail) await withdrawOneTimes(tx, id, ['INVITATION']);
   const isOther = account.role !== before.role || account.principal !== before.principal;
   const ended = isOther || hasOtherEmail ? await endSessionsOf(tx, id, isOther ? 'ROLE_CHANGED' : 'REVOKED') : 0;
-  await noteChange(tx, author, account, 'ACCOUNT_UPDATED', fieldsOf(change), ended);
+  await noteChange(tx, author, [before, account], 'ACCOUNT_UPDATED', fieldsOf(change), ended);
   const principals = [before.principal, account.principal];
   return { account, principals, isOther, ...(hasOtherEmail ? { formerEmail: before.email } : {}) };
 }
@@ -99,7 +100,7 @@ export async function deactivateAccount(
   const account = await updateAccount(tx, id, { status: 'DEACTIVATED' });
   const ended = await endSessionsOf(tx, id, 'DEACTIVATED');
   await withdrawOneTimes(tx, id, ['INVITATION']);
-  await noteChange(tx, author, account, 'ACCOUNT_DEACTIVATED', ['status'], ended);
+  await noteChange(tx, author, [before, account], 'ACCOUNT_DEACTIVATED', ['status'], ended);
   return { account, principals: [account.principal] };
 }
 
@@ -114,7 +115,7 @@ export async function reactivateAccount(
   assertVersion(before.version, expected);
   if (before.status !== 'DEACTIVATED') return { account: before, principals: [] };
   const account = await updateAccount(tx, id, { status: 'ACTIVE' });
-  await noteChange(tx, author, account, 'ACCOUNT_REACTIVATED', ['status']);
+  await noteChange(tx, author, [before, account], 'ACCOUNT_REACTIVATED', ['status']);
   return { account, principals: [account.principal] };
 }
 
@@ -143,7 +144,7 @@ export async function followStaff(
   if (change.role !== undefined && change.role !== before.role) {
     const account = await updateAccount(tx, before.id, { role: change.role });
     const ended = await endSessionsOf(tx, before.id, 'ROLE_CHANGED');
-    await noteChange(tx, author, account, 'ACCOUNT_UPDATED', ['role'], ended);
+    await noteChange(tx, author, [before, account], 'ACCOUNT_UPDATED', ['role'], ended);
   }
   if (change.active === false) {
     const ended = await endSessionsOf(tx, before.id, 'DEACTIVATED');
@@ -155,7 +156,7 @@ export async function followStaff(
 /** An audit row about sign-ins and sessions of an account, which have no version. */
 export const noteSessions = (
   tx: Tx,
-  { actor, requestId, ip = null }: Author,
+  author: Author,
   accountId: string,
   event: string,
   details: Readonly<Record<string, string | number | null>> = {},
@@ -163,9 +164,7 @@ export const noteSessions = (
   recordAudit(tx, {
     streamId: `account:${accountId}`,
     event,
-    actor,
-    requestId,
-    ip,
+    ...author,
     body: { outcome: 'success', details: { id: accountId, ...details } },
   });
 
@@ -226,11 +225,18 @@ const invalid = (path: string, message: string): RoomyError =>
 export async function noteChange(
   tx: Tx,
   author: Author,
-  account: AccountRow,
+  [before, account]: readonly [before: AccountRow | null, after: AccountRow],
   event: string,
   fields: readonly string[],
   ended = 0,
 ): Promise<void> {
-  await recordChange(tx, author, { noun: 'account', id: account.id, event, fields, version: account.version });
+  await recordChange(tx, author, {
+    noun: 'account',
+    id: account.id,
+    event,
+    fields,
+    changes: changesOf('account', before, account),
+    version: account.version,
+  });
   if (ended > 0) await noteSessions(tx, author, account.id, 'SESSIONS_ENDED', { ended, cause: event });
 }

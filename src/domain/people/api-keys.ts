@@ -4,6 +4,7 @@ import type { Database } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import type { AccountRole } from './accounts.ts';
@@ -90,7 +91,7 @@ export async function createApiKey(tx: Tx, fields: ApiKeyFields, now: Date, auth
     .returningAll()
     .returning(maker)
     .executeTakeFirstOrThrow();
-  await note(tx, row, 'API_KEY_CREATED', fieldsOf(fields), author);
+  await note(tx, [null, row], 'API_KEY_CREATED', fieldsOf(fields), author);
   return { ...apiKeyView(row), key };
 }
 
@@ -126,7 +127,7 @@ export async function revokeApiKey(tx: Tx, id: string, author: Author): Promise<
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  await note(tx, row, 'API_KEY_REVOKED', ['revokedAt'], author);
+  await note(tx, [before, row], 'API_KEY_REVOKED', ['revokedAt'], author);
 }
 
 /**
@@ -157,7 +158,7 @@ export async function rotateApiKey(
     .returningAll()
     .returning(maker)
     .executeTakeFirstOrThrow();
-  await note(tx, row, 'API_KEY_ROTATED', ['expiresAt', 'key'], author);
+  await note(tx, [before, row], 'API_KEY_ROTATED', ['expiresAt', 'key'], author);
   return { ...apiKeyView(row), key };
 }
 
@@ -193,12 +194,7 @@ export async function noteApiKeyUse(db: Db, id: string): Promise<void> {
 const columnsOf = (key: string) => ({ key_hash: digest(key), prefix: key.slice(0, SHOWN_CHARS) });
 
 async function locked(tx: Tx, id: string) {
-  const row = await tx
-    .selectFrom('api_key')
-    .select(['version', 'revoked_at'])
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirst();
+  const row = await tx.selectFrom('api_key').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   if (!row) throw notFound();
   return row;
 }
@@ -217,8 +213,17 @@ const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'API key 
 
 const note = (
   tx: Tx,
-  row: { readonly id: string; readonly version: number },
+  [before, row]: readonly [before: Row | null, after: Row],
   event: string,
   fields: readonly string[],
   author: Author,
-) => recordChange(tx, author, { noun: 'api-key', id: row.id, event, fields, version: row.version });
+) =>
+  recordChange(tx, author, {
+    noun: 'api-key',
+    id: row.id,
+    event,
+    fields,
+    changes: changesOf('api_key', before, row),
+    version: row.version,
+  });
+type Row = Selectable<Database['api_key']>;

@@ -1,6 +1,6 @@
 import type { Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import type { Author } from '../audit/record.ts';
+import type { Origin } from '../audit/record.ts';
 import { type AccountRow, lockAccount } from './accounts.ts';
 import { noteSessions } from './administer.ts';
 import { type NewSession, type OpenedSession, openSession } from './sessions.ts';
@@ -18,7 +18,7 @@ export interface BegunSession extends Omit<NewSession, 'accountId'> {
 export async function beginSession(
   tx: Tx,
   { account, ...session }: BegunSession,
-  origin: Omit<Author, 'actor'>,
+  origin: Origin,
 ): Promise<OpenedSession> {
   const now = await lockAccount(tx, account.id);
   if (now.status !== 'ACTIVE' || now.role !== account.role || now.email !== account.email)

@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { GuestTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { newestInPortfolio } from '../properties/portfolio.ts';
@@ -52,6 +53,7 @@ export async function createGuest(tx: Tx, guest: NewGuest, author: Author): Prom
     id: row.id,
     event: 'GUEST_CREATED',
     fields: fieldsOf(guest),
+    changes: changesOf('guest', null, row),
     version: row.version,
   });
   return guestView(row);
@@ -102,7 +104,7 @@ export async function getGuest(db: Db | Tx, id: string, agentId: string | null):
 export async function lockGuest(tx: Tx, id: string, agentId: string | null) {
   const row = await tx
     .selectFrom('guest')
-    .select('version')
+    .selectAll()
     .where('id', '=', id)
     .where(isGuestOf(agentId))
     .forUpdate()

@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Database } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import type { Author } from '../audit/record.ts';
+import type { Author, Origin } from '../audit/record.ts';
 import type { VerifiedIdentity } from '../ports-sign-in.ts';
 import { type AccountRow, activateAccount, findAccountByEmail, lockAccount } from './accounts.ts';
 import { noteSessions } from './administer.ts';
@@ -44,11 +44,7 @@ const accountIdOf = async (tx: Tx, { issuer, subject }: VerifiedIdentity): Promi
  * Throws `NOT_FOUND`: nobody of ours. The first time it is found by a verified e-mail address, linked, and an invitation thereby accepted;
  * an account that has another subject at the same issuer is not: the address may have been given to somebody else there.
  */
-export async function accountOfIdentity(
-  tx: Tx,
-  identity: VerifiedIdentity,
-  request: Omit<Author, 'actor'>,
-): Promise<AccountRow> {
+export async function accountOfIdentity(tx: Tx, identity: VerifiedIdentity, request: Origin): Promise<AccountRow> {
   const known = await accountIdOf(tx, identity);
   if (known !== undefined) return inForce(tx, await lockAccount(tx, known));
   const found = identity.email !== null && identity.emailVerified && (await findAccountByEmail(tx, identity.email));

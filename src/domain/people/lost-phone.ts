@@ -20,6 +20,6 @@ export async function resetAuthenticator(tx: Tx, id: string, author: Author): Pr
   const passkeys = await removePasskeysOf(tx, id);
   const ended = await endSessionsOf(tx, id, 'REVOKED');
   const fields = ['totpSecret', ...(passkeys > 0 ? ['passkeys'] : [])];
-  await noteChange(tx, author, account, 'ACCOUNT_AUTHENTICATOR_RESET', fields, ended);
+  await noteChange(tx, author, [before, account], 'ACCOUNT_AUTHENTICATOR_RESET', fields, ended);
   return { account, principals: [before.principal] };
 }

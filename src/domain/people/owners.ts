@@ -4,6 +4,7 @@ import type { Database, OwnerTable, PayoutTerms } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { parseAnswerable, toMajor } from '../../kernel/money.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
@@ -64,6 +65,7 @@ export async function createOwner(tx: Tx, owner: NewOwner, author: Author): Prom
     id: row.id,
     event: 'OWNER_CREATED',
     fields: fieldsOf(owner),
+    changes: changesOf('owner', null, row),
     version: row.version,
   });
   return ownerView(row);
@@ -137,6 +139,7 @@ export async function updateOwner(
     id,
     event: 'OWNER_UPDATED',
     fields: fieldsOf(change),
+    changes: changesOf('owner', before, row),
     version: row.version,
   });
   const owner = ownerView(row);
@@ -180,14 +183,22 @@ async function endAccountWait(
   values: UpdateObject<Database, 'owner'>,
   author: Author,
 ): Promise<string | null> {
-  const { version, payout_account: account } = await tx
+  const before = await tx.selectFrom('owner').selectAll().where('id', '=', id).forUpdate().executeTakeFirstOrThrow();
+  const row = await tx
     .updateTable('owner')
-    .set({ ...values, version: sql<number>`version + 1` })
+    .set({ ...values, version: before.version + 1 })
     .where('id', '=', id)
-    .returning(['version', 'payout_account'])
+    .returningAll()
     .executeTakeFirstOrThrow();
-  await recordChange(tx, author, { noun: 'owner', id, event: 'OWNER_UPDATED', fields: ['payoutAccount'], version });
-  return account;
+  await recordChange(tx, author, {
+    noun: 'owner',
+    id,
+    event: 'OWNER_UPDATED',
+    fields: ['payoutAccount'],
+    changes: changesOf('owner', before, row),
+    version: row.version,
+  });
+  return row.payout_account;
 }
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Owner not found' });

@@ -4,6 +4,7 @@ import { literal } from '../../db/literal.ts';
 import type { GeoPoint, Shift, StaffRole, StaffTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertNameIsFree } from './free-names.ts';
@@ -70,6 +71,7 @@ export async function createStaff(tx: Tx, staff: NewStaff, author: Author): Prom
     id: row.id,
     event: 'STAFF_CREATED',
     fields: fieldsOf(staff),
+    changes: changesOf('staff', null, row),
     version: row.version,
   });
   return staffView(row);
@@ -112,12 +114,7 @@ export async function getStaff(db: Db, id: string, agentId: string | null): Prom
 
 /** Locked until the end of the transaction. Throws `NOT_FOUND`. */
 export async function lockStaff(tx: Tx, id: string) {
-  const row = await tx
-    .selectFrom('staff')
-    .select(['version', 'role'])
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirst();
+  const row = await tx.selectFrom('staff').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   if (!row) throw notFound();
   return row;
 }

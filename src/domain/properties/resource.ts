@@ -4,6 +4,7 @@ import type { Checklists, GeoPoint, PropertyTable, Readiness, StayCheck } from '
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Money, toMajor } from '../../kernel/money.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { type Holder, isHeldBy } from './portfolio.ts';
@@ -105,6 +106,7 @@ export async function createProperty(tx: Tx, property: NewProperty, author: Auth
     id: row.id,
     event: 'PROPERTY_CREATED',
     fields: fieldsOf(property),
+    changes: changesOf('property', null, row),
     version: row.version,
   });
   return propertyView(row);
@@ -149,7 +151,7 @@ export async function getProperty(db: Db | Tx, id: string, holder: Holder): Prom
 export async function lockProperty(tx: Tx, id: string, holder: Holder) {
   const row = await tx
     .selectFrom('property')
-    .select(['version', 'region'])
+    .selectAll()
     .where('id', '=', id)
     .where(isHeldBy(holder))
     .forUpdate()

@@ -45,10 +45,8 @@ export async function giveRating(tx: Tx, order: RatingOrder, author: Author): Pr
   await recordAudit(tx, {
     streamId: `reservation:${reservationId}`,
     event: 'RESERVATION_RATED',
-    actor: author.actor,
+    ...author,
     reservationId,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
     body: { outcome: 'success', reservationId, details: { score } },
   });
   return ratingOf(row);

@@ -6,6 +6,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { isBareDate } from '../../kernel/period.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { type Holder, newestInPortfolio } from '../properties/portfolio.ts';
@@ -64,6 +65,7 @@ export async function createReservation(tx: Tx, stay: NewReservation, author: Au
     id: row.id,
     event: 'RESERVATION_CREATED',
     fields: fieldsOf(stay),
+    changes: changesOf('reservation', null, row),
     version: row.version,
     reservationId: row.id,
   });

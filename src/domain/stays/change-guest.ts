@@ -1,4 +1,5 @@
 import type { Tx } from '../../db/client.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { type GuestChange, type GuestView, guestView, lockGuest, updateGuest } from '../people/guests.ts';
 import { replanReminders } from '../reservations/store.ts';
@@ -22,6 +23,7 @@ export async function changeGuest(
     id,
     event: 'GUEST_UPDATED',
     fields: fieldsOf(change),
+    changes: changesOf('guest', before, row),
     version: row.version,
   });
   return guestView(row);

@@ -1,5 +1,6 @@
 import type { Tx } from '../../db/client.ts';
 import { releaseTasksElsewhere } from '../assignment/lost-tasks.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import type { Holder } from '../properties/portfolio.ts';
 import {
@@ -37,6 +38,7 @@ export async function changeProperty(
     id,
     event: 'PROPERTY_UPDATED',
     fields: fieldsOf(change),
+    changes: changesOf('property', before, row),
     version: row.version,
   });
   return propertyView(row);

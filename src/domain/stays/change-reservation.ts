@@ -1,6 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { dropAmountDue } from '../finance/store/amount-due.ts';
 import { refusalDetails } from '../reservations/actions.ts';
@@ -78,11 +79,13 @@ export async function changeReservation(
     arrival: change.plannedArrival !== undefined,
     departure: change.plannedDeparture !== undefined,
   });
+  const row = await tx.selectFrom('reservation').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   await recordChange(tx, author, {
     noun: 'reservation',
     id,
     event: 'RESERVATION_UPDATED',
     fields: fieldsOf(change),
+    changes: changesOf('reservation', before, row),
     version: before.version + 1,
     reservationId: id,
   });

@@ -2,6 +2,7 @@ import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { readHeldTasks, releaseLostTasks } from '../assignment/lost-tasks.ts';
 import { notifyReleased } from '../assignment/release.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { followStaff } from '../people/administer.ts';
 import { lockStaff, type StaffChange, type StaffView, staffView, updateStaff } from '../people/staff.ts';
@@ -35,6 +36,7 @@ export async function changeStaff(
     id,
     event: 'STAFF_UPDATED',
     fields: fieldsOf(change),
+    changes: changesOf('staff', before, row),
     version: row.version,
   });
   return staffView(row);

@@ -7,6 +7,7 @@ import { mayDo, ROLES } from '../assignment/candidates.ts';
 import { isHeld } from '../assignment/holds.ts';
 import { assignedTask, canCome, notifyReleased } from '../assignment/release.ts';
 import { settleAround } from '../assignment/turnovers.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { taskAssignedMessage } from '../messages/catalogue/task-assigned.ts';
 import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
@@ -81,6 +82,7 @@ export async function changeTask(
     id,
     event: 'TASK_UPDATED',
     fields: fieldsOf(change),
+    changes: changesOf('task', before, row),
     version: row.version,
     reservationId: row.reservation_id,
   });

@@ -53,9 +53,7 @@ export async function chargeCompleted(tx: Tx, taskId: string, cost: Money, autho
   await recordAudit(tx, {
     streamId: `task:${taskId}`,
     event: 'TASK_COST_CHARGED',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     reservationId: task.reservation_id,
     body: { outcome: 'success', details: { id: taskId, ...charged, ...cost } },
   });

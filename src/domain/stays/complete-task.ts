@@ -64,9 +64,7 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
   await recordAudit(tx, {
     streamId: `task:${task.id}`,
     event: 'TASK_COMPLETED',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     reservationId: task.reservation_id,
     body: {
       outcome: 'success',
@@ -109,9 +107,7 @@ export async function startTask(tx: Tx, { taskId, scope, startedAt }: StartTask,
   await recordAudit(tx, {
     streamId: `task:${task.id}`,
     event: 'TASK_STARTED',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     reservationId: task.reservation_id,
     body: {
       outcome: 'success',

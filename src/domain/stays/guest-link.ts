@@ -35,9 +35,7 @@ export async function makeGuestLink(
   await recordAudit(tx, {
     streamId: `reservation:${reservationId}`,
     event: 'GUEST_LINK_GIVEN',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     reservationId,
     body: { outcome: 'success', reservationId, details: { id: reservationId, guestId, endsAt: endsAt.toISOString() } },
   });

@@ -110,9 +110,7 @@ export async function retrySweepFailures(
   await recordAudit(tx, {
     streamId: 'sweep-failures',
     event: 'SWEEP_FAILURES_RETRIED',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     body: { outcome: 'success', details: { counts, ...(reason === undefined ? {} : { reason }) } },
   });
   return {

@@ -46,12 +46,10 @@ export async function staffOfFeed(db: Db, token: string): Promise<string> {
   return row.staff_id;
 }
 
-const noteFeed = (tx: Tx, staffId: string, event: string, { actor, requestId, ip = null }: Author) =>
+const noteFeed = (tx: Tx, staffId: string, event: string, author: Author) =>
   recordAudit(tx, {
     streamId: `staff:${staffId}`,
     event,
-    actor,
-    requestId,
-    ip,
+    ...author,
     body: { outcome: 'success', details: { id: staffId } },
   });

@@ -1,6 +1,6 @@
 import type { Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { recordAudit } from '../audit/record.ts';
+import { type Origin, recordAudit } from '../audit/record.ts';
 import { repairDecidedMessage } from '../messages/catalogue/maintenance-alert.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { type Decider, type Decision, findRepair, type Repair, recordDecision } from './approvals.ts';
@@ -10,13 +10,11 @@ import { declineTask } from './store/finish.ts';
 
 /** An owner's decision about a repair, and its consequences for the task. */
 
-interface DecisionMade {
+interface DecisionMade extends Origin {
   readonly decision: Decision;
   readonly note: string | null;
   /** Null: the owner, by the address that only the owner has. */
   readonly by: string | null;
-  readonly requestId: string | null;
-  readonly ip?: string | null;
 }
 
 /**
@@ -26,8 +24,8 @@ interface DecisionMade {
  */
 export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade): Promise<Repair> {
   const { taskId, ownerId } = await findRepair(tx, decider);
-  const { decision, note, requestId, ip = null } = made;
-  const actor = made.by ?? ownerId;
+  const { decision, note, by, ...origin } = made;
+  const actor = by ?? ownerId;
   const task = await tx
     .selectFrom('task')
     .select(['status', 'approval', 'version'])
@@ -52,8 +50,7 @@ export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade)
     streamId: `task:${taskId}`,
     event: isYes ? 'REPAIR_APPROVED' : 'REPAIR_DECLINED',
     actor,
-    requestId,
-    ip,
+    ...origin,
     body: { outcome: 'success', details: { id: taskId, ownerId, version: task.version + 1 } },
   });
   return findRepair(tx, decider);

@@ -1,5 +1,6 @@
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { emergencyAlertMessage } from '../messages/catalogue/maintenance-alert.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -29,6 +30,7 @@ export async function blockCalendar(
     id: block.id,
     event: 'CALENDAR_BLOCKED',
     fields: ['from', 'to'],
+    changes: changesOf('reservation', null, block),
     version: block.version,
     reservationId: block.id,
   });

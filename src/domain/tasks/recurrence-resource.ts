@@ -5,6 +5,7 @@ import type { RecurrenceEvery, RecurrenceTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { localDate } from '../../kernel/local-time.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio } from '../properties/portfolio.ts';
@@ -91,7 +92,7 @@ export async function createRecurrence(
     next_period: isByUse(rule.every) ? 1 : currentPeriod(rule.every, rule.anchorDate, today),
     created_by: author.actor,
   });
-  await record(tx, author, row, 'RECURRENCE_CREATED', rule);
+  await record(tx, author, [null, row], 'RECURRENCE_CREATED', rule);
   return recurrenceView(row);
 }
 
@@ -149,9 +150,23 @@ export async function changeRecurrence(
     active: change.active,
     version: before.version + 1,
   });
-  await record(tx, author, row, change.active === false ? 'RECURRENCE_ENDED' : 'RECURRENCE_UPDATED', change);
+  await record(tx, author, [before, row], change.active === false ? 'RECURRENCE_ENDED' : 'RECURRENCE_UPDATED', change);
   return recurrenceView(row);
 }
 
-const record = (tx: Tx, author: Author, row: Selectable<RecurrenceTable>, event: string, fields: object) =>
-  recordChange(tx, author, { noun: 'recurrence', id: row.id, event, fields: fieldsOf(fields), version: row.version });
+type Row = Selectable<RecurrenceTable>;
+const record = (
+  tx: Tx,
+  author: Author,
+  [before, row]: readonly [before: Row | null, after: Row],
+  event: string,
+  sent: object,
+) =>
+  recordChange(tx, author, {
+    noun: 'recurrence',
+    id: row.id,
+    event,
+    fields: fieldsOf(sent),
+    changes: changesOf('recurrence', before, row),
+    version: row.version,
+  });

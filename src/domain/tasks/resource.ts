@@ -5,6 +5,7 @@ import type { ChecklistItem, RepairApproval, TaskPriority, TaskStatus, TaskType 
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { maintenanceOrderedMessage } from '../messages/catalogue/maintenance-required.ts';
 import { inspectionMessage } from '../messages/catalogue/property-inspection.ts';
@@ -87,6 +88,7 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
     id: row.id,
     event: 'TASK_CREATED',
     fields: fieldsOf(task),
+    changes: changesOf('task', null, row),
     version: row.version,
   });
   return taskView(row);

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
+import { changesOf } from '../audit/changes.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { assertEventPatterns, deadPatterns } from '../events/catalogue.ts';
 import { assertReached, placeOf } from '../events/feed.ts';
@@ -54,7 +55,7 @@ export async function createEndpoint(tx: Tx, endpoint: EndpointFields, author: A
     next_seq: sql<number>`(SELECT last_seq + 1 FROM event_feed)`,
     created_by: author.actor,
   });
-  await note(tx, row, 'WEBHOOK_ENDPOINT_CREATED', fieldsOf(endpoint), author);
+  await note(tx, [null, row], 'WEBHOOK_ENDPOINT_CREATED', fieldsOf(endpoint), author);
   return { ...endpointView(row), secret };
 }
 
@@ -153,7 +154,7 @@ export async function replay(
 export async function deleteEndpoint(tx: Tx, id: string, author: Author): Promise<void> {
   const row = await readEndpoint(tx, id);
   await removeEndpoint(tx, id);
-  await note(tx, row, 'WEBHOOK_ENDPOINT_DELETED', [], author);
+  await note(tx, [row, null], 'WEBHOOK_ENDPOINT_DELETED', [], author);
 }
 
 export interface AttemptView {
@@ -208,9 +209,13 @@ async function write(
   const before = await readEndpoint(tx, id);
   assertVersion(before.version, expected);
   const row = await change.apply();
-  await note(tx, row, event, change.fields, author);
+  await note(tx, [before, row], event, change.fields, author);
   return endpointView(row);
 }
 
-const note = (tx: Tx, row: Endpoint, event: string, fields: readonly string[], author: Author) =>
-  recordChange(tx, author, { noun: 'webhook-endpoint', id: row.id, event, fields, version: row.version });
+type States = readonly [null, Endpoint] | readonly [Endpoint, Endpoint] | readonly [Endpoint, null];
+function note(tx: Tx, [before, after]: States, event: string, fields: readonly string[], author: Author) {
+  const { id, version } = after ?? before;
+  const changes = changesOf('webhook_endpoint', before, after);
+  return recordChange(tx, author, { noun: 'webhook-endpoint', id, event, fields, changes, version });
+}

@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { literal } from '../../db/literal.ts';
 import type { SubjectType } from '../../db/schema.ts';
-import { type AuditNote, auditRows } from '../../domain/audit/record.ts';
+import { type AuditNote, auditRows, originIn } from '../../domain/audit/record.ts';
 import { claimForSagas } from '../../domain/idempotency/store.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
@@ -88,14 +88,14 @@ export function acceptanceOf<Input>(
   graceSeconds: number,
 ): Acceptance {
   const input = canonicalJson(definition.input.parse(request.input));
-  const { sub, requestId, ip, maxOpen } = request.requester;
+  const { sub, maxOpen, ...origin } = request.requester;
   const subject = {
     name: definition.name,
     subjectType: definition.subjectType,
     subjectId: request.subjectId,
     requestedBy: sub,
     onBehalfOf: request.onBehalfOf ?? null,
-    requestId,
+    requestId: origin.requestId,
   };
   const traceparent = currentTraceparent();
   const held = heldAt(definition, 1);
@@ -112,7 +112,7 @@ export function acceptanceOf<Input>(
     requested_by: sub,
     max_open: maxOpen ?? null,
     on_behalf_of: subject.onBehalfOf,
-    request_id: requestId,
+    request_id: origin.requestId,
     notes: request.notes ?? null,
     ...(traceparent === null ? {} : { traceparent }),
     total_steps: definition.steps.length,
@@ -121,7 +121,7 @@ export function acceptanceOf<Input>(
     holds_money: held.includes('money'),
     note: auditNote(subject, 'SAGA_ACCEPTED', {
       outcome: 'accepted',
-      ...(ip ? { ip } : {}),
+      ...originIn(origin),
       details: { sagaExecutionId: sagaId },
     }),
     dedupe_key: flowDedupeKey(sagaId, 'F', 1),

@@ -116,8 +116,6 @@ const audit = (tx: Tx, author: Author, event: string, { id, scope, subject }: Ho
   recordAudit(tx, {
     streamId: `hold:${id}`,
     event,
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     body: { outcome: 'success', details: { id, scope, subject, reason } },
   });

@@ -226,8 +226,6 @@ const audit = (
   recordAudit(tx, {
     streamId: `redrive:${id}`,
     event,
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     body: { outcome: 'success', details: { id, incidentId: incident_id, ...details } },
   });

@@ -13,7 +13,7 @@ import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import { mintToken } from '../mint.ts';
 import type { Register } from '../route.ts';
 import { answerForm, formOf, PAGE_ROUTE } from './form.ts';
-import { waysInOf } from './own-session.ts';
+import { ownAuthor, waysInOf } from './own-session.ts';
 import { assertFromOwnPage, dropSession, lacksSecondFactor, landingOf, sessionOf } from './page-session.ts';
 import { secondFactorPage, takeCode } from './second-factor.ts';
 import { forgetWayBack, nextPageOf } from './way-back.ts';
@@ -95,15 +95,10 @@ function registerEndings(register: Register, services: Services): void {
     }
     return c.redirect(isOver ? '/sign-in' : '/account', 303);
   };
-  const author = (c: AnyContext, { account }: LiveSession) => ({
-    actor: account.principal,
-    requestId: c.get('requestId'),
-    ip: c.get('ip'),
-  });
   const endThat = (c: AnyContext, session: LiveSession, id: string): Promise<void> =>
     inTransaction(services, async (tx) => {
       if (!(await endSession(tx, id, 'SIGNED_OUT', session.account.id))) return;
-      await noteSessions(tx, author(c, session), session.account.id, 'SESSIONS_ENDED', { ended: 1, session: id });
+      await noteSessions(tx, ownAuthor(c, session), session.account.id, 'SESSIONS_ENDED', { ended: 1, session: id });
     });
   register.unkeyed(page('post', '/sign-out'), (c) =>
     ending(
@@ -129,7 +124,7 @@ function registerEndings(register: Register, services: Services): void {
       () => false,
       async (session) => {
         await inTransaction(services, (tx) =>
-          endAllSessions(tx, session.account, 'SIGNED_OUT_EVERYWHERE', author(c, session)),
+          endAllSessions(tx, session.account, 'SIGNED_OUT_EVERYWHERE', ownAuthor(c, session)),
         );
         return true;
       },

@@ -2,7 +2,7 @@ import type { Tx } from '../../db/client.ts';
 import type { AccountRow } from '../../domain/people/accounts.ts';
 import { beginSession } from '../../domain/people/begin-session.ts';
 import { endSession, type OpenedSession, type SignInMethod } from '../../domain/people/sessions.ts';
-import type { AnyContext, Services } from '../context.ts';
+import { type AnyContext, originOf, type Services } from '../context.ts';
 import { keepSession, lacksSecondFactor, lifetimeOf, sessionOf } from './page-session.ts';
 import { nextPageOf } from './way-back.ts';
 
@@ -17,10 +17,9 @@ export interface Proof {
 /** Opens the session, in the transaction that used up the proof. A session that this browser had ends. Throws `NOT_FOUND` as `beginSession` does. */
 export async function enter(tx: Tx, c: AnyContext, services: Services, proof: Proof): Promise<OpenedSession> {
   const { account, method, mfaAt } = proof;
-  const ip = c.get('ip');
   const userAgent = c.req.header('user-agent') ?? null;
-  const begun = { account, method, mfaAt, ip, userAgent, lifetime: lifetimeOf(account.role) };
-  const opened = await beginSession(tx, begun, { requestId: c.get('requestId'), ip });
+  const begun = { account, method, mfaAt, ip: c.get('ip'), userAgent, lifetime: lifetimeOf(account.role) };
+  const opened = await beginSession(tx, begun, originOf(c));
   const before = await sessionOf(c, { ...services, db: tx });
   if (before) await endSession(tx, before.id, 'SIGNED_OUT');
   return opened;

@@ -10,7 +10,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { sha256 } from '../../kernel/json.ts';
 import { prefixOf } from '../../kernel/path-prefix.ts';
 import { goingOnPage, notSignedInPage, providerAwayPage } from '../../web/sign-in-parts.ts';
-import { type AnyContext, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, inTransaction, originOf, type Services } from '../context.ts';
 import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { refusals } from '../schemas/envelope.ts';
@@ -74,7 +74,7 @@ export function registerIdentityProvider(register: Register, services: Services)
       await inTransaction(services, async (tx) => {
         await lockAccount(tx, account.id);
         await assertMayChangeFactors(tx, id);
-        await unlinkIdentities(tx, account.id, issuer, ownAuthor(c, account));
+        await unlinkIdentities(tx, account.id, issuer, ownAuthor(c, { id, account }));
       });
       return c.redirect('/account', 303);
     }),
@@ -129,9 +129,8 @@ async function finish(c: AnyContext, services: Services, state: string | undefin
 }
 
 async function signIn(c: AnyContext, services: Services, identity: VerifiedIdentity): Promise<Response> {
-  const request = { requestId: c.get('requestId'), ip: c.get('ip') };
   const entered = await inTransaction(services, async (tx) => {
-    const account = await accountOfIdentity(tx, identity, request);
+    const account = await accountOfIdentity(tx, identity, originOf(c));
     const proof: Proof = { account, method: 'OIDC', mfaAt: identity.secondFactorAt };
     return { proof, opened: await enter(tx, c, services, proof) };
   }).catch(whereRefused);
@@ -150,7 +149,7 @@ async function linkTo(
   const linked = await inTransaction(services, async (tx) => {
     const account = await lockAccount(tx, accountId);
     await assertMayChangeFactors(tx, sessionId);
-    await linkIdentity(tx, accountId, identity, ownAuthor(c, account));
+    await linkIdentity(tx, accountId, identity, ownAuthor(c, { id: sessionId, account }));
     return true;
   }).catch(whereRefused);
   return linked ? c.redirect('/account', 303) : refused(c);

@@ -1,4 +1,5 @@
 import type { Db, Tx } from '../../db/client.ts';
+import type { Origin } from '../../domain/audit/record.ts';
 import { noteSessions } from '../../domain/people/administer.ts';
 import { beginSession } from '../../domain/people/begin-session.ts';
 import { consumeOneTime, type OneTime } from '../../domain/people/one-time.ts';
@@ -7,11 +8,6 @@ import type { Clock } from '../../kernel/clock.ts';
 import { sessionCookie } from '../../kernel/session-cookie.ts';
 import type { StandingGuard } from '../standing.ts';
 import { isFresh } from '../step-up.ts';
-
-interface Origin {
-  readonly requestId: string | null;
-  readonly ip: string | null;
-}
 
 /** The session that the page of the account handed over, if it still counts. */
 function handedOver(tx: Tx, { data }: OneTime): Promise<LiveSession | null> {
@@ -26,7 +22,7 @@ export const operatorSessions = (db: Db, clock: Clock, standing: StandingGuard, 
     const session = await findSession(db, key);
     if (session === null || session.mfaAt === null) return null;
     const { principal: sub, role } = session.account;
-    return { sub, role, isSteppedUp: isFresh(session.mfaAt, clock.now()) };
+    return { sub, role, isSteppedUp: isFresh(session.mfaAt, clock.now()), credential: `session:${session.id}` };
   },
   async take(code: string, origin: Origin) {
     return db.transaction().execute(async (tx) => {
@@ -35,7 +31,7 @@ export const operatorSessions = (db: Db, clock: Clock, standing: StandingGuard, 
       if (handed === null) return null;
       const { account, method, mfaAt, expiresAt } = handed;
       const lifetime = (expiresAt.getTime() - clock.now().getTime()) / 1_000;
-      const begun = { account, method, mfaAt, ip: origin.ip, userAgent: 'Operations', lifetime };
+      const begun = { account, method, mfaAt, ip: origin.ip ?? null, userAgent: 'Operations', lifetime };
       return beginSession(tx, begun, origin);
     });
   },
@@ -45,7 +41,8 @@ export const operatorSessions = (db: Db, clock: Clock, standing: StandingGuard, 
     const { account } = session;
     await db.transaction().execute(async (tx) => {
       if (!(await endSession(tx, session.id, 'SIGNED_OUT'))) return;
-      await noteSessions(tx, { actor: account.principal, ...origin }, account.id, 'SESSIONS_ENDED', { ended: 1 });
+      const author = { actor: account.principal, credential: `session:${session.id}`, ...origin };
+      await noteSessions(tx, author, account.id, 'SESSIONS_ENDED', { ended: 1 });
     });
     standing.changed(account.principal);
   },

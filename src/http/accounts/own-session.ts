@@ -6,7 +6,7 @@ import type { LiveSession } from '../../domain/people/sessions.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import type { Html } from '../../web/layout.ts';
 import { ownWaysIn } from '../../web/sign-in-parts.ts';
-import type { AnyContext, Services } from '../context.ts';
+import { type AnyContext, originOf, type Services } from '../context.ts';
 import { assertFromOwnPage, lacksSecondFactor, sessionOf } from './page-session.ts';
 
 /** Of what people change about their own sign-in. */
@@ -37,11 +37,11 @@ export async function whenOwn(
   }
 }
 
-export const ownAuthor = (c: AnyContext, account: Pick<AccountRow, 'principal'>): Author => ({
-  actor: account.principal,
-  requestId: c.get('requestId'),
-  ip: c.get('ip'),
-});
+/** Who changes something in a session, which pages know by its cookie. */
+export const ownAuthor = (
+  c: AnyContext,
+  { id, account }: { readonly id: string; readonly account: Pick<AccountRow, 'principal'> },
+): Author => ({ actor: account.principal, ...originOf(c, `session:${id}`) });
 
 /** The part of the account page about passkeys and the other identity provider. */
 export async function waysInOf(c: AnyContext, services: Services, accountId: string): Promise<Html> {

@@ -20,7 +20,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { PASSKEY_FILES } from '../../web/files.ts';
 import { createdFixed, found } from '../answers.ts';
 import { ASK_FIRST, cachedText } from '../cached.ts';
-import { type AnyContext, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, inTransaction, originOf, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
 import { enter, type Proof } from './begin-session.ts';
@@ -147,7 +147,7 @@ async function enterBy(c: AnyContext, services: Services, passkey: PasskeyRow, c
   const entered = await inTransaction(services, async (tx) => {
     const account = await lockAccount(tx, passkey.account_id);
     if (!(await readStanding(tx, account.principal, null))?.isActive) throw notTheirs('account_inactive');
-    const author = ownAuthor(c, account);
+    const author: Author = { actor: account.principal, ...originOf(c, present && `session:${present.id}`) };
     if (!(await takePasskeyUse(tx, passkey.id, counter))) {
       await noteRefusal(tx, author, passkey);
       return null;
@@ -170,9 +170,7 @@ const noteRefusal = (tx: Tx, author: Author, { id, account_id: accountId }: Pass
   recordAudit(tx, {
     streamId: `account:${accountId}`,
     event: 'PASSKEY_REFUSED',
-    actor: author.actor,
-    requestId: author.requestId,
-    ip: author.ip ?? null,
+    ...author,
     body: { outcome: 'denied', details: { id: accountId, passkeyId: id, reason: 'COUNTER' } },
   });
 
@@ -195,16 +193,17 @@ function registerOwn(register: Register, services: Services): void {
       await assertMayChangeFactors(tx, id);
       // Its holder was seen just now: the first one opens what needs a second factor.
       await markSecondFactor(tx, id);
-      return addPasskey(tx, account.id, credential, ownAuthor(c, account));
+      return addPasskey(tx, account.id, credential, ownAuthor(c, { id, account }));
     });
     services.standing.changed(account.principal);
     return createdFixed(c, added, 'Passkey added');
   });
   register.unkeyed(rename, (c) =>
-    whenOwn(c, services, async ({ account }) => {
+    whenOwn(c, services, async (session) => {
       const { id } = c.req.valid('param');
       const name = nameIn(await formOf(c));
-      await inTransaction(services, (tx) => renamePasskey(tx, account.id, id, name, ownAuthor(c, account)));
+      const { account } = session;
+      await inTransaction(services, (tx) => renamePasskey(tx, account.id, id, name, ownAuthor(c, session)));
       return c.redirect('/account', 303);
     }),
   );
@@ -214,7 +213,7 @@ function registerOwn(register: Register, services: Services): void {
       await inTransaction(services, async (tx) => {
         await lockAccount(tx, account.id);
         await assertMayChangeFactors(tx, session.id);
-        await removePasskey(tx, account.id, c.req.valid('param').id, ownAuthor(c, account));
+        await removePasskey(tx, account.id, c.req.valid('param').id, ownAuthor(c, session));
       });
       return c.redirect('/account', 303);
     }),

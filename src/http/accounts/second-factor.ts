@@ -25,6 +25,7 @@ import { passkeyFactor, passkeyInstead } from '../../web/sign-in-parts.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import { answerForm } from './form.ts';
 import { mailSecondFactorPaused } from './mail.ts';
+import { ownAuthor } from './own-session.ts';
 import { newTotpSecret, qrOf, stepOf } from './totp.ts';
 
 /** The second factor of an account: set up once, then asked for at every sign-in, and again for acts on money. */
@@ -78,7 +79,7 @@ export async function takeCode(
 ): Promise<Response | null> {
   const code = (form.get('code') ?? '').replaceAll(' ', '');
   const offered = services.secrets.open(contextOf(session.account.id), form.get('sealed') ?? '');
-  const author = { actor: session.account.principal, requestId: c.get('requestId'), ip: c.get('ip') };
+  const author = ownAuthor(c, session);
   const took = await inTransaction(services, async (tx) => {
     const account = await lockAccount(tx, session.account.id);
     // Of many codes at once, those that waited for the lock find what the ones before have ended.

@@ -23,6 +23,7 @@ import type { Register } from '../route.ts';
 import { enter, type Proof, welcome } from './begin-session.ts';
 import { answerForm, formOf, PAGE_ROUTE } from './form.ts';
 import { mailSignInLink } from './mail.ts';
+import { ownAuthor } from './own-session.ts';
 import { assertFromOwnPage, lacksSecondFactor, sessionOf } from './page-session.ts';
 import { nextPageOf } from './way-back.ts';
 
@@ -83,8 +84,9 @@ export function registerSignIn(register: Register, services: Services): void {
 }
 
 /** The same session, so that what was typed into a form that waits for it is still there. */
-async function renewDemo(c: AnyContext, services: Services, { id, account }: LiveSession): Promise<Response> {
-  const author = { actor: account.principal, requestId: c.get('requestId'), ip: c.get('ip') };
+async function renewDemo(c: AnyContext, services: Services, session: LiveSession): Promise<Response> {
+  const { id, account } = session;
+  const author = ownAuthor(c, session);
   await inTransaction(services, async (tx) => {
     await lockAccount(tx, account.id);
     await noteSessions(tx, author, account.id, 'SECOND_FACTOR_GIVEN', { session: id });

@@ -4,7 +4,7 @@ import { decideRepair } from '../../domain/tasks/decide-repair.ts';
 import { getTask } from '../../domain/tasks/resource.ts';
 import { approvalPage } from '../../web/approval-page.ts';
 import { foundVersion } from '../answers.ts';
-import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, authorOf, callerOf, inTransaction, originOf, type Services } from '../context.ts';
 import { titledFor } from '../own-task.ts';
 import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
@@ -67,7 +67,7 @@ export function registerApprovals(register: Register, services: Services): void 
     return answerPage(c, approvalPage(token, await findRepair(services.db, { kind: 'TOKEN', token })));
   });
   const byPage = (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
-    const said = { decision, note: null, by: null, requestId: c.get('requestId'), ip: c.get('ip') };
+    const said = { decision, note: null, by: null, ...originOf(c, 'link') };
     return backToPage(c, `/approvals/${token}`, () =>
       inTransaction(services, (tx) => decideRepair(tx, { kind: 'TOKEN', token }, said)),
     );

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { answerOffer, findOffer, type LinkAnswer } from '../../domain/assignment/offer-link.ts';
 import { offerPage } from '../../web/offer-page.ts';
-import { type AnyContext, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, inTransaction, originOf, type Services } from '../context.ts';
 import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { backToPage, FORM_ANSWERS, PAGE_ANSWERS } from './link-page.ts';
@@ -35,7 +35,7 @@ export function registerOffers(register: Register, services: Services): void {
     return answerPage(c, offerPage(token, await findOffer(services.db, token)));
   });
   const byPage = (c: AnyContext, token: string, answer: LinkAnswer['answer']) => {
-    const said = { answer, requestId: c.get('requestId'), ip: c.get('ip') };
+    const said = { answer, ...originOf(c, 'link') };
     return backToPage(c, `/offers/${token}`, () => inTransaction(services, (tx) => answerOffer(tx, token, said)));
   };
   register.unkeyed(accept, (c) => byPage(c, c.req.valid('param').token, 'ACCEPTED'));

@@ -75,9 +75,8 @@ export function registerQueues(register: Register, { db, queues }: Services): vo
       const { reason } = c.req.valid('json');
       return once.change(async (tx) => {
         if (!queues?.names.includes(name)) throw new RoomyError('NOT_FOUND', { text: 'There is no such queue' });
-        const { actor, requestId, ip = null } = authorOf(c);
         const body = { outcome: 'success', details: { queue: name, reason } };
-        await recordAudit(tx, { streamId: 'queues', event, actor, requestId, ip, body });
+        await recordAudit(tx, { streamId: 'queues', event, ...authorOf(c), body });
         // Last, so that what cannot be done leaves no trace. Done twice it is as done once.
         if (!(await queues.set(name, isPaused))) throw new RoomyError('SERVICE_UNAVAILABLE');
         return found(c, { name, isPaused });

@@ -11,7 +11,7 @@ import {
 import { csvLine, MAX_SETTLEMENT_BYTES, readSettlementFile } from '../../domain/finance/settlement-file.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found, page } from '../answers.ts';
-import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { type AnyContext, callerOf, originOf, type Services } from '../context.ts';
 import { bodyChunks } from '../middleware/body.ts';
 import { isCsv } from '../middleware/csv-body.ts';
 import { periodOf } from '../period.ts';
@@ -141,8 +141,7 @@ async function gatewayOrder(c: StartContext, services: Services): Promise<Asked>
     to,
     occasion: `asked-${principal}-${parsed.gatewayId}-${key}`,
     startedBy: principal,
-    requestId: c.get('requestId'),
-    ip: c.get('ip'),
+    origin: originOf(c),
   });
   return { digest: null, order };
 }
@@ -172,8 +171,7 @@ async function fileOrder(c: StartContext, services: Services): Promise<Asked> {
     movements: file.movements,
     occasion: `file-${gatewayId}-${file.sha256}`,
     startedBy: callerOf(c).principal,
-    requestId: c.get('requestId'),
-    ip: c.get('ip'),
+    origin: originOf(c),
   };
   return { digest: file.sha256, order };
 }

@@ -58,9 +58,8 @@ export function registerSchedules(register: Register, { schedules }: Services): 
       const schedule = schedules?.all.find((one) => one.name === name);
       if (schedules === undefined || !schedule)
         throw new RoomyError('NOT_FOUND', { text: 'There is no such schedule' });
-      const { actor, requestId, ip = null } = authorOf(c);
       const body = { outcome: 'success', details: { name, reason } };
-      await recordAudit(tx, { streamId: 'schedules', event: 'SCHEDULE_RUN', actor, requestId, ip, body });
+      await recordAudit(tx, { streamId: 'schedules', event: 'SCHEDULE_RUN', ...authorOf(c), body });
       // Last, so that what cannot be asked for leaves no trace. A job too many does nothing.
       if (!(await schedules.run(name))) throw new RoomyError('SERVICE_UNAVAILABLE');
       return found(c, { name, queue: schedule.queue, job: schedule.job });

@@ -11,7 +11,7 @@ import { parseMajor, toMajor } from '../../kernel/money.ts';
 import { prefixOf } from '../../kernel/path-prefix.ts';
 import { startVisitFor } from '../../sagas/start-visit.ts';
 import { found, json } from '../answers.ts';
-import { authorOf, type Services } from '../context.ts';
+import { authorOf, originOf, type Services } from '../context.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
 import { assertSeenProperty } from '../named.ts';
 import { doingScopeOf, titledFor, workScopeOf } from '../own-task.ts';
@@ -145,7 +145,7 @@ export function registerTaskWork(register: Register, services: Services): void {
         completion: completionOf(body),
         completedAt: body.completedAt ?? null,
         onBehalfOf: body.completedBy ?? null,
-        startVisit: startVisitFor({ sub: author.actor, requestId: author.requestId, ip: author.ip ?? null }),
+        startVisit: startVisitFor({ sub: author.actor, ...originOf(c) }),
       };
       return found(c, titledFor(c, await completeTask(tx, order, author)), 'Task completed');
     });

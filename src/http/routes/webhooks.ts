@@ -6,7 +6,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { WEBHOOKS_PATH } from '../../kernel/webhook-path.ts';
 import { BY_GATEWAY, startCapturedPayment } from '../../sagas/start-captured-payment.ts';
 import { found } from '../answers.ts';
-import { type AnyContext, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, inTransaction, originOf, type Services } from '../context.ts';
 import { readBody } from '../middleware/body.ts';
 import type { Register } from '../route.ts';
 import { answer, one, refusals } from '../schemas/envelope.ts';
@@ -41,6 +41,6 @@ export function registerWebhooks(register: Register, services: Services): void {
 async function takeEvent(c: AnyContext, services: Services, received: ReceivedEvent): Promise<string> {
   const outcome = await inTransaction(services, (tx) => receiveEvent(tx, received));
   if (outcome !== 'start-payment') return outcome;
-  const requester = { ...BY_GATEWAY, requestId: c.get('requestId'), ip: c.get('ip') };
+  const requester = { ...BY_GATEWAY, ...originOf(c) };
   return (await startCapturedPayment(services, received, requester)) ? outcome : 'waiting';
 }

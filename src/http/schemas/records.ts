@@ -158,6 +158,10 @@ export const AuditRow = z
     actor: z.object({ type: z.enum(['PERSON', 'SERVICE', 'SYSTEM']), id: z.string() }),
     onBehalfOf: z.string().nullable(),
     ip: z.string().nullable().openapi({ description: 'Address of the client whose request it was' }),
+    credential: z.string().nullable().openapi({
+      description:
+        'By what it was known who sent the request: `session:<id>`, `key:<start of its digest>`, `token:<jti>` or `link`',
+    }),
     requestId: z.string().nullable(),
     sagaExecutionId: z.string().nullable(),
     outcome: z.string().nullable(),
@@ -177,6 +181,7 @@ export const AUDIT_EXAMPLE = {
   actor: { type: 'PERSON', id: 'agent-1' },
   onBehalfOf: null,
   ip: '203.0.113.7',
+  credential: 'session:session-1',
   requestId: 'request-1',
   sagaExecutionId: 'saga-1',
   outcome: 'completed',
