@@ -227,7 +227,7 @@ async function startPrograms(
     NODE_ENV: 'production',
     PAYMENT_GATEWAYS: 'sandbox',
     DATABASE_URL: databaseUrl,
-    REDIS_URL: started.redis.url,
+    REDIS_URL: started.redis.appUrl,
     QUEUE_PREFIX: prefix,
     ROOMY_DATA_DIR: path.join(started.directory, name),
     JWT_KEYS: jwtKeys,

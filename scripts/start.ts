@@ -104,7 +104,7 @@ async function main(fresh: boolean): Promise<void> {
   const ownerUrl = given ?? (await embeddedPostgres()).url;
   const appPassword = given === undefined ? randomBytes(24).toString('hex') : undefined;
   const databaseUrl = appPassword === undefined ? ownerUrl : urlOfApp(ownerUrl, appPassword);
-  const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
+  const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).appUrl;
   const keys = keysOfStart(readSecrets(), process.env);
   const env = {
     // What Node has made of the sources is used again.

@@ -139,7 +139,7 @@ async function startApi(started: Started, url: string): Promise<Ask> {
       NODE_ENV: 'production',
       PAYMENT_GATEWAYS: 'sandbox',
       DATABASE_URL: url,
-      REDIS_URL: started.redis.url,
+      REDIS_URL: started.redis.appUrl,
       QUEUE_PREFIX: 'bench-pages',
       ROOMY_DATA_DIR: started.directory,
       JWT_KEYS: keys,

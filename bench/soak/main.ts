@@ -52,7 +52,7 @@ async function main(): Promise<number> {
     const env = {
       NODE_ENV: 'development',
       DATABASE_URL: system.databaseUrl,
-      REDIS_URL: started.redis.url,
+      REDIS_URL: started.redis.appUrl,
       QUEUE_PREFIX: 'soak-start',
       ROOMY_DATA_DIR: path.join(started.directory, 'worker'),
       // As `npm start` has it.

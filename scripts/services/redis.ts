@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DoesNotStart, startFirst } from './look-up.ts';
 import { freePort, type GuardedProcess, isAlive, runsWith, spawnGuarded, tailOf, waitUntil } from './process.ts';
 import { fetchRedis, type RedisProgram } from './redis-package.ts';
+import { REDIS_USER, redisUser } from './redis-rights.ts';
 
 export interface RedisOptions {
-  /** Made if missing. Holds `data/`, `password`, `redis.pid` and `redis.log`; safe to delete as a whole when stopped. */
+  /** Made if missing. Holds `data/`, `password`, `app-password`, `redis.pid` and `redis.log`; safe to delete as a whole when stopped. */
   readonly dir: string;
   /** Default: a free one. */
   readonly port?: number;
@@ -22,8 +23,10 @@ export interface RedisOptions {
 }
 
 export interface RunningRedis {
-  /** With the password of the default user. Stays the same across `restart`. */
+  /** Of the default user, who may do everything. Stays the same across `restart`. */
   readonly url: string;
+  /** Of the account that the programs have (`redis-rights.ts`). */
+  readonly appUrl: string;
   readonly port: number;
   /** The one that was found. */
   readonly program: RedisProgram;
@@ -62,10 +65,12 @@ async function startProgram(program: RedisProgram, options: RedisOptions): Promi
   const data = path.join(dir, 'data');
   fs.mkdirSync(data, { recursive: true, mode: 0o700 });
   const password = keptPassword(path.join(dir, 'password'));
+  const appPassword = keptPassword(path.join(dir, 'app-password'));
   const appendonly = options.appendonly ?? true;
 
   let port = options.port ?? (await freePort());
-  const start = () => launch({ program, dir, data, port, password, appendonly, takeOver: options.takeOver ?? false });
+  const start = () =>
+    launch({ program, dir, data, port, password, appPassword, appendonly, takeOver: options.takeOver ?? false });
   let redis: GuardedProcess | undefined;
   for (let attempt = 1; redis === undefined; attempt++) {
     try {
@@ -79,6 +84,7 @@ async function startProgram(program: RedisProgram, options: RedisOptions): Promi
   const pidFile = path.join(dir, 'redis.pid');
   return {
     url: `redis://:${password}@127.0.0.1:${port}`,
+    appUrl: `redis://${REDIS_USER}:${appPassword}@127.0.0.1:${port}`,
     port,
     program,
     get pid() {
@@ -108,17 +114,28 @@ interface Launch {
   readonly data: string;
   readonly port: number;
   readonly password: string;
+  readonly appPassword: string;
   readonly appendonly: boolean;
   readonly takeOver: boolean;
 }
 
-async function launch({ program, dir, data, port, password, appendonly, takeOver }: Launch): Promise<GuardedProcess> {
+async function launch({
+  program,
+  dir,
+  data,
+  port,
+  password,
+  appPassword,
+  appendonly,
+  takeOver,
+}: Launch): Promise<GuardedProcess> {
   const pidFile = path.join(dir, 'redis.pid');
   await clearLeftover(dir, pidFile, takeOver);
   const logFile = path.join(dir, 'redis.log');
   const offset = fs.existsSync(logFile) ? fs.statSync(logFile).size : 0;
   const configuration = [
     `requirepass ${password}`,
+    redisUser(`#${createHash('sha256').update(appPassword).digest('hex')}`),
     'bind 127.0.0.1',
     `dir ${quoted(data)}`,
     'daemonize no',

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { PROGRAM_FLAGS } from '../../scripts/services/program-flags.ts';
+import { redisUser } from '../../scripts/services/redis-rights.ts';
 import { readConfig } from '../../src/config.ts';
 import { PROVIDER_VARIABLES } from '../../src/config-providers.ts';
 import { CATALOGUE } from '../../src/kernel/errors.ts';
@@ -49,6 +50,15 @@ describe('docker-compose.yml', () => {
     const command = JSON.stringify(services['redis']?.['command']);
     expect(command).toContain('--appendonly yes');
     expect(command).toContain('--maxmemory-policy noeviction');
+  });
+
+  it('K12: gives the programs an account of Redis that may do what they need, and has no other by default', () => {
+    const command = services['redis']?.['command'];
+    const script = (command as readonly string[])[2] ?? '';
+    expect(script).toContain(`echo "${redisUser('>$$REDIS_PASSWORD')}"`);
+    expect(script).toContain('else echo "user default off"');
+    expect(services['redis']).toHaveProperty('environment.REDIS_ADMIN_PASSWORD');
+    expect(services['api']).toHaveProperty('environment.REDIS_URL', expect.stringMatching(/^redis:\/\/roomy:/));
   });
 
   it.each(['worker', 'background'])('lets %s be scaled: it has no name and no port of its own', (name) => {

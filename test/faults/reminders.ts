@@ -64,7 +64,7 @@ async function run(): Promise<readonly string[]> {
   cleanUp.push(() => fleet.close());
   const env = {
     DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
+    REDIS_URL: redis.appUrl,
     SMTP_URL: `smtp://127.0.0.1:${received.port}`,
     JWT_KEYS: 'k1:reminders-0123456789-abcdefghijklmnopqrstuv',
     SEAL_KEYS: 'k1:reminders-0123456789-abcdefghijklmnopqrstuv',

@@ -119,7 +119,7 @@ async function run(): Promise<boolean> {
 
   const env = {
     DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
+    REDIS_URL: redis.appUrl,
     JWT_KEYS: 'k1:smoke-0123456789-abcdefghijklmnopqrstuvwxyz',
     SEAL_KEYS: 'k1:smoke-0123456789-abcdefghijklmnopqrstuvwxyz',
     NODE_ENV: 'production',

@@ -11,6 +11,7 @@ import { alertText } from '../../src/domain/notifications/alerts.ts';
 import { deliveryKey } from '../../src/domain/notifications/enqueue.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { keyPrefix } from '../../src/queues/connection.ts';
 import { type Crew, createWorkers, sweepWork } from '../../src/workers/crew.ts';
 import { JOBS } from '../../src/workers/jobs.ts';
 import { createTestDatabase } from '../setup/database.ts';
@@ -436,7 +437,7 @@ describe('delivery', () => {
 });
 
 describe('the delivery worker', () => {
-  const prefix = `t${Date.now()}`;
+  const prefix = keyPrefix(`t${Date.now()}`);
   const connection = { url: inject('redisUrl'), maxRetriesPerRequest: null };
   let worker: Crew | undefined;
   let queue: Queue | undefined;

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { FailpointName } from '../../src/engine/failpoint.ts';
 import { createReconciliation } from '../../src/engine/reconcile.ts';
@@ -38,7 +38,9 @@ beforeAll(async () => {
   const url = new URL(bed.redisUrl);
   url.pathname = '/9';
   redisUrl = url.href;
-  redis = new Redis(redisUrl);
+  const admin = new URL(inject('redisAdminUrl'));
+  admin.pathname = url.pathname;
+  redis = new Redis(admin.href);
   await redis.flushdb();
 });
 afterAll(async () => {

@@ -49,7 +49,7 @@ for (const [definition, fixtureFor] of FIXTURES) {
       await fixture.prepare(bed.db);
       await fixture.opened?.(bed);
       process = await bed.start({ prefix: bed.newPrefix() });
-      redis = new Redis(inject('redisUrl'));
+      redis = new Redis(inject('redisAdminUrl'));
     }, 60_000);
     afterAll(async () => {
       redis?.disconnect();

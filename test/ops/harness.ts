@@ -9,6 +9,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { createOpsApp, type OpsDeps } from '../../src/ops/app.ts';
+import { keyPrefix } from '../../src/queues/connection.ts';
 import { createTestDatabase } from '../setup/database.ts';
 
 /** Where the operator's browser is. */
@@ -32,7 +33,7 @@ export async function startHarness(
 ) {
   const database = await createTestDatabase();
   const db: Db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'ops-test' }));
-  const prefix = `ops-${randomUUID().slice(0, 8)}`;
+  const prefix = keyPrefix(`ops-${randomUUID().slice(0, 8)}`);
   const connection = { url: redisUrl, maxRetriesPerRequest: null };
   const queues = QUEUES.map((name) => new Queue(name, { connection, prefix }));
   const workers: Worker[] = [];

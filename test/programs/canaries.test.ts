@@ -65,7 +65,7 @@ beforeAll(async () => {
     grant: { role: 'ADMIN' },
     lifetimeSeconds: 600,
   });
-  const passwords = [database.url, redis.url].map((url) => decodeURIComponent(new URL(url).password));
+  const passwords = [database.url, redis.url, redis.appUrl].map((url) => decodeURIComponent(new URL(url).password));
   secrets = ['canary-of', token, ...passwords.filter((password) => password.length > 8)];
   collector = createServer((request, answer) => {
     const parts: Buffer[] = [];
@@ -95,7 +95,7 @@ async function start(program: string, PORT: string): Promise<void> {
     cwd: ROOT,
     env: {
       ...{ ...clockOfThisProcess(), PATH: process.env['PATH'], NODE_ENV: 'test', LOG_LEVEL: 'debug' },
-      ...{ DATABASE_URL: database.url, REDIS_URL: redis.url, ROOMY_DATA_DIR: dir, QUEUE_PREFIX: 'canaries' },
+      ...{ DATABASE_URL: database.url, REDIS_URL: redis.appUrl, ROOMY_DATA_DIR: dir, QUEUE_PREFIX: 'canaries' },
       ...{ OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl, OTEL_METRIC_EXPORT_INTERVAL: '1000' },
       ...{ HOST: '127.0.0.1', PORT, OPS_PORT: '0', WORKER_OPS_PORT: '0', ...SECRETS },
     },
@@ -201,6 +201,52 @@ describe('a guest and the secrets', () => {
     expect(held.length).toBeGreaterThan(30);
     expect(held.join('\n')).toContain('saga');
     expect(found(held.join('\n'), [...secrets, ...PERSONAL])).toEqual([]);
+  });
+
+  it('K12: come from programs that never asked Redis for more than their account may do', async () => {
+    const admin = new Redis(redis.url);
+    expect(await admin.acl('LOG')).toEqual([]);
+    admin.disconnect();
+    const program = new Redis(redis.appUrl);
+    await program.set('{canaries}:probe', '1');
+    const beyond = [
+      ...[
+        ['FLUSHALL'],
+        ['FLUSHDB'],
+        ['KEYS', '*'],
+        ['CONFIG', 'SET', 'maxmemory', '1'],
+        ['CONFIG', 'GET', '*'],
+        ['SHUTDOWN'],
+      ],
+      ...[
+        ['ACL', 'LIST'],
+        ['ACL', 'SETUSER', 'x', 'on'],
+        ['CLIENT', 'LIST'],
+        ['CLIENT', 'KILL', 'TYPE', 'normal'],
+      ],
+      ...[['MONITOR'], ['REPLICAOF', 'NO', 'ONE'], ['SCRIPT', 'FLUSH'], ['FUNCTION', 'FLUSH']],
+      ...[
+        ['MODULE', 'LIST'],
+        ['SAVE'],
+        ['BGREWRITEAOF'],
+        ['MIGRATE', '127.0.0.1', '1', 'x', '0', '1'],
+        ['SWAPDB', '0', '1'],
+      ],
+      ...[
+        ['SET', 'elsewhere', '1'],
+        ['GET', 'elsewhere'],
+        ['PUBLISH', 'elsewhere', '1'],
+        ['SLOWLOG', 'GET'],
+        ['LATENCY', 'RESET'],
+      ],
+      ['EVAL', "return redis.call('SET', KEYS[1], '1')", '1', 'elsewhere'],
+      ['EVAL', "return redis.call('FLUSHALL')", '0'],
+    ] as const;
+    for (const [command, ...given] of beyond)
+      await expect(program.call(command, ...given), command).rejects.toThrow(
+        /NOPERM|permission|can't run this command/i,
+      );
+    program.disconnect();
   });
 
   it('K1: are not in what API and worker write at level debug, up to their end', async () => {

@@ -24,7 +24,7 @@ const running: ChildProcess[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   db = createDb(createPool({ connectionString: database.url, max: 2, applicationName: 'onlooker' }));
-  queues = connectQueues(inject('redisUrl'), PREFIX, noOutages);
+  queues = connectQueues(inject('redisAdminUrl'), PREFIX, noOutages);
   dataDir = await mkdtemp(path.join(tmpdir(), 'roomy-roles-'));
 });
 afterAll(async () => {

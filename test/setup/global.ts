@@ -17,7 +17,10 @@ declare module 'vitest' {
     postgresUrl: string;
     /** The server's log; there is none of a server that DATABASE_URL names. */
     postgresLog: string;
+    /** Of the account that the programs have. */
     redisUrl: string;
+    /** Of one that may empty it. */
+    redisAdminUrl: string;
     /** A migrated database to copy; nobody connects to it. */
     templateDatabase: string;
     /** For the texts of statements that tests have sent, each in a file of its own. */
@@ -51,7 +54,7 @@ export default async function setup({ vitest }: TestProject): Promise<(() => Pro
   try {
     const postgresLog = path.join(home, 'postgres/postgres.log');
     const postgresUrl = process.env['DATABASE_URL'] ?? (await ownPostgres(home, stops));
-    const redisUrl = process.env['REDIS_URL'] ?? (await ownRedis(home, stops));
+    const { admin, app } = await ownRedis(home, stops, process.env['REDIS_URL']);
     const template = `roomy_template_${randomBytes(4).toString('hex')}`;
     await createTemplate(postgresUrl, template);
     stops.push(() => dropRun(postgresUrl, template));
@@ -60,7 +63,8 @@ export default async function setup({ vitest }: TestProject): Promise<(() => Pro
     stops.push(() => judgeStatements(statements, postgresUrl, template));
     vitest.provide('postgresUrl', postgresUrl);
     vitest.provide('postgresLog', postgresLog);
-    vitest.provide('redisUrl', redisUrl);
+    vitest.provide('redisUrl', app);
+    vitest.provide('redisAdminUrl', admin);
     vitest.provide('templateDatabase', template);
     vitest.provide('statementsFolder', statements);
     return teardown;
@@ -104,10 +108,15 @@ async function ownPostgres(home: string, stops: (() => unknown)[]): Promise<stri
   return postgres.url;
 }
 
-async function ownRedis(home: string, stops: (() => unknown)[]): Promise<string> {
+async function ownRedis(
+  home: string,
+  stops: (() => unknown)[],
+  given?: string,
+): Promise<Record<'admin' | 'app', string>> {
+  if (given !== undefined) return { admin: given, app: given };
   const redis = await startRedis({ dir: path.join(home, 'redis'), appendonly: false });
   stops.push(redis.stop);
-  return redis.url;
+  return { admin: redis.url, app: redis.appUrl };
 }
 
 /** The template, and what a file that was cut short has left of its copies. */
