@@ -241,6 +241,18 @@ CREATE TABLE check_out_report (
 );
 CREATE INDEX check_out_report_by_reservation ON check_out_report (reservation_id);
 
+CREATE TABLE data_key (
+  id text NOT NULL,
+  subject text NOT NULL,
+  wrapped bytea NOT NULL,
+  wrapped_by text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT data_key_pkey PRIMARY KEY (id),
+  CONSTRAINT data_key_subject_key UNIQUE (subject),
+  CONSTRAINT data_key_id_check CHECK (id ~ '^[A-Za-z0-9_-]{1,32}$'),
+  CONSTRAINT data_key_wrapped_check CHECK (octet_length(wrapped) = 60)
+);
+
 CREATE TABLE dev_mail (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   message_id text NOT NULL,

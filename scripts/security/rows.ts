@@ -17,6 +17,7 @@ export const REQUIRED: readonly string[] = [
   ...numbered('H', 9),
   ...numbered('K', 4),
   ...numbered('K', 9).slice(5),
+  'K11',
   ...numbered('O', 9),
   ...numbered('C', 3),
   ...numbered('C', 8).slice(4),

@@ -165,6 +165,14 @@ export interface CheckOutReport {
   saga_id: string;
 }
 
+export interface DataKey {
+  created_at: Generated<Date>;
+  id: string;
+  subject: string;
+  wrapped: Buffer;
+  wrapped_by: string;
+}
+
 export interface DevMail {
   body: string;
   channel: string;
@@ -1151,6 +1159,7 @@ export interface DB {
   audit_seal: AuditSeal;
   calendar_feed: CalendarFeed;
   check_out_report: CheckOutReport;
+  data_key: DataKey;
   dev_mail: DevMail;
   difference: Difference;
   domain_event: DomainEvent;

@@ -1,6 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Tx } from '../../db/client.ts';
+import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
+import { sealField } from '../../db/sealed-fields.ts';
 import type { Activation } from '../ports.ts';
 import { setAmenityStatus } from './store.ts';
 
@@ -38,7 +39,7 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
     activation_key: grant.activationKey,
     status: 'ACTIVE' as const,
     provider_id: providerId,
-    access_code: accessCode,
+    access_code: accessCode && (await sealField(tx, 'amenity_grant.access_code', grant.reservationId, accessCode)),
     valid_from: grant.from,
     valid_until: grant.until,
     wanted_until: null,
@@ -115,4 +116,15 @@ export async function recordAccessEnd(
     .where('status', '=', literal('ACTIVE'))
     .executeTakeFirst();
   return numUpdatedRows > 0n;
+}
+
+/** Codes of doors that nobody has taken back, a day after they ended, are forgotten, and the grant stays; answers how many, at most `limit`. */
+export async function forgetCodes(db: Db, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    UPDATE amenity_grant SET access_code = NULL WHERE reservation_id IN (
+      SELECT a.reservation_id FROM amenity_grant a
+       WHERE a.status = 'ACTIVE' AND a.access_code IS NOT NULL AND greatest(a.valid_until, a.asked_until, a.wanted_until) < now() - interval '1 day' LIMIT ${limit}::int)`.execute(
+    db,
+  );
+  return Number(numAffectedRows ?? 0n);
 }

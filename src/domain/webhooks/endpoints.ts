@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { sealField } from '../../db/sealed-fields.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
@@ -45,12 +46,13 @@ const OVERLAP = sql<Date>`now() + interval '24 hours'`;
 export async function createEndpoint(tx: Tx, endpoint: EndpointFields, author: Author): Promise<EndpointWithSecret> {
   assertEventPatterns(endpoint.types ?? []);
   const secret = makeSecret();
+  const id = newId('webhook');
   const row = await insertEndpoint(tx, {
-    id: newId('webhook'),
+    id,
     url: endpoint.url,
     description: endpoint.description ?? null,
     types: endpoint.types ?? [],
-    secret,
+    secret: await sealField(tx, 'webhook_endpoint.secret', id, secret),
     next_seq: sql<number>`(SELECT last_seq + 1 FROM event_feed)`,
     created_by: author.actor,
   });
@@ -118,9 +120,10 @@ export const enableEndpoint = (tx: Tx, id: string, author: Author): Promise<Endp
 export async function rotateSecret(tx: Tx, id: string, author: Author): Promise<EndpointWithSecret> {
   const { secret: previous } = await readEndpoint(tx, id);
   const secret = makeSecret();
+  const sealed = await sealField(tx, 'webhook_endpoint.secret', id, secret);
   const endpoint = await write(tx, id, 'WEBHOOK_SECRET_ROTATED', author, null, {
     fields: ['secret'],
-    apply: () => updateEndpoint(tx, id, { secret, previous_secret: previous, previous_until: OVERLAP }),
+    apply: () => updateEndpoint(tx, id, { secret: sealed, previous_secret: previous, previous_until: OVERLAP }),
   });
   return { ...endpoint, secret };
 }
