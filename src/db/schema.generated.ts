@@ -769,6 +769,7 @@ export interface RepairApproval {
   description: string | null;
   estimate_currency: string | null;
   estimate_minor: number | null;
+  link_before: Buffer | null;
   note: string | null;
   owner_id: string;
   property_id: string;
@@ -1043,6 +1044,7 @@ export interface TaskAction {
 export interface TaskOffer {
   accept_by: Timestamp;
   asked_at: Generated<Date>;
+  link_before: Buffer | null;
   staff_id: string;
   task_id: string;
   token: string;

@@ -1,15 +1,20 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { type RawBuilder, sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { INSTALLATION, rewrapAll } from '../../src/db/data-keys.ts';
 import type { FieldKeys } from '../../src/db/field-keys.ts';
+import { MIGRATION_FILE, MIGRATIONS } from '../../src/db/migrate.ts';
 import { openField, sealClearValues, sealField } from '../../src/db/sealed-fields.ts';
 import { forgetCodes } from '../../src/domain/properties/amenities.ts';
 import { secretsOf } from '../../src/domain/webhooks/deliver.ts';
 import { readEndpoint } from '../../src/domain/webhooks/endpoints.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
-import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { fieldKeys } from '../setup/field-keys.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -345,6 +350,39 @@ describe('an installation of before', () => {
       expect(subjects.rows).toContainEqual({ subject: INSTALLATION });
     } finally {
       await Promise.all([clear.destroy(), db.destroy()]);
+      await database.drop();
+    }
+  });
+
+  it('has no link left that opens by what the database shows, and those that were mailed open by their digest', async () => {
+    const database = await createEmptyDatabase();
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      const files = readdirSync(MIGRATIONS).filter((file) => MIGRATION_FILE.test(file));
+      for (const file of files.toSorted()) {
+        if (file.startsWith('0074'))
+          await client.query(`SET session_replication_role = replica;
+            INSERT INTO task_offer (token, task_id, staff_id, accept_by) VALUES
+              (repeat('w', 64), 'task-1', 'staff-1', now() + interval '1 hour'), (repeat('x', 64), 'task-2', 'staff-1', now() - interval '1 hour');
+            INSERT INTO repair_approval (task_id, owner_id, token, property_id, title, decided_at, decided_by) VALUES
+              ('task-3', 'owner-1', repeat('y', 43), 'p', 'Boiler', NULL, NULL), ('task-4', 'owner-1', repeat('z', 43), 'p', 'Roof', now(), 'owner-1');
+            RESET session_replication_role`);
+        await client.query(readFileSync(path.join(MIGRATIONS, file), 'utf8'));
+      }
+      const { rows } = await client.query(`
+        SELECT task_id, token ~ '^[0-9a-f]{32,43}$' AS is_new, link_before FROM task_offer
+        UNION ALL SELECT task_id, token ~ '^[0-9a-f]{32,43}$', link_before FROM repair_approval ORDER BY 1`);
+      const digestOf = (text: string) => createHash('sha256').update(text).digest();
+      expect(rows).toEqual([
+        { task_id: 'task-1', is_new: true, link_before: digestOf('w'.repeat(64)) },
+        // Over: no link opens any more by what stood there.
+        { task_id: 'task-2', is_new: false, link_before: null },
+        { task_id: 'task-3', is_new: true, link_before: digestOf('y'.repeat(43)) },
+        { task_id: 'task-4', is_new: false, link_before: null },
+      ]);
+    } finally {
+      await client.end();
       await database.drop();
     }
   });

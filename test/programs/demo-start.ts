@@ -9,6 +9,7 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { createLinkSeal, type NamedLink } from '../../src/kernel/link-seal.ts';
 import { createEmptyDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
 
@@ -18,6 +19,7 @@ const ROOT = path.join(import.meta.dirname, '../..');
 const READY_WITHIN_MS = 100_000;
 const ENDED_WITHIN_MS = 40_000;
 const JWT_KEYS = 'k1:demo-0123456789-abcdefghijklmnopqrstuvwxyz';
+const SEAL_SECRET = 'seals-of-demo-0123456789-abcdefghijklmnopqr';
 
 export interface DemoStart {
   /** All that it has said. */
@@ -33,6 +35,8 @@ export interface DemoHouse {
   readonly db: Db;
   start(env?: Readonly<Record<string, string>>): DemoStart;
   tokenOf(role: Role, sub: string): Promise<string>;
+  /** What the address of a question ends with, of the name that the database has of it. */
+  linkTo(kind: NamedLink, name: string): string;
   /** What a program has logged so far. */
   log(program: string): Promise<string>;
   close(): Promise<void>;
@@ -57,11 +61,13 @@ export async function openHouse(name: string): Promise<DemoHouse> {
         REDIS_URL: inject('redisUrl'),
         QUEUE_PREFIX: `demo-${name}-${process.pid}`,
         JWT_KEYS,
+        SEAL_KEYS: `s1:${SEAL_SECRET}`,
         ...env,
       });
       starts.push(started);
       return started;
     },
+    linkTo: createLinkSeal([{ secret: new TextEncoder().encode(SEAL_SECRET) }], systemClock).sealName,
     tokenOf: (role, sub) => mintToken(jwt, systemClock, { sub, grant: { role }, lifetimeSeconds: 3_600 }),
     async close() {
       for (const started of starts) await started.end('SIGKILL');

@@ -229,11 +229,11 @@ describe('every page', () => {
     const { url } = await found('/reservations/reservation-turnover-out/check-out-report/link');
     expect(await asBrowser(url)).toContain('Sea View Tower 1807');
     const { token } = await house.db.selectFrom('repair_approval').select('token').executeTakeFirstOrThrow();
-    expect(await asBrowser(`${at.api}/approvals/${token}`)).toContain('New boiler');
+    expect(await asBrowser(`${at.api}/approvals/${house.linkTo('approval', token)}`)).toContain('New boiler');
     const offer = await until('somebody is asked', () =>
       house.db.selectFrom('task_offer').select('token').orderBy('asked_at', 'desc').limit(1).executeTakeFirst(),
     );
-    expect(await asBrowser(`${at.api}/offers/${offer.token}`)).toContain('Sea View Tower 1807');
+    expect(await asBrowser(`${at.api}/offers/${house.linkTo('offer', offer.token)}`)).toContain('Sea View Tower 1807');
     const login = await fetch(`${at.ops}/login`, {
       method: 'POST',
       redirect: 'manual',
@@ -270,7 +270,7 @@ describe('every page', () => {
       await page.getByRole('checkbox', { name: /Beds made/ }).check();
       await picture('phone-task.png');
       const { token } = await house.db.selectFrom('repair_approval').select('token').executeTakeFirstOrThrow();
-      await page.goto(`${at.api}/approvals/${token}`);
+      await page.goto(`${at.api}/approvals/${house.linkTo('approval', token)}`);
       await page.getByRole('button', { name: 'Yes, have it done' }).waitFor();
       await picture('approval.png');
       for (const [owner, subject, name] of [
