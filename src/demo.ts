@@ -17,7 +17,7 @@ try {
   );
   await loadDemo(db, systemClock.now());
   // What it has written stands in clear.
-  await sealClearValues(db);
+  await sealClearValues(db, 'settings');
 } catch (error) {
   fail('demo', error);
 } finally {

@@ -23,7 +23,7 @@ try {
     createPool({ connectionString: databaseUrl, max: 1, applicationName: 'roomy-migrate' }),
     fieldKeys,
   );
-  const sealed = await sealClearValues(db).finally(() => db.destroy());
+  const sealed = await sealClearValues(db, 'settings').finally(() => db.destroy());
   log.info({ migrations, accounts, sealed }, migrations.length === 0 ? 'nothing to migrate' : 'migrated');
 } catch (error) {
   fail('migrate', error);

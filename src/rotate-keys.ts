@@ -8,8 +8,8 @@ import { createLogger } from './kernel/log.ts';
 import { fail } from './programs.ts';
 
 /**
- * `npm run keys:rotate`: has the first of `FIELD_KEYS` wrap every data key, and seals what stands in clear, beside the programs that
- * run. Code 1 where data keys are left that none of the keys unwraps.
+ * `npm run keys:rotate`: has the first of `FIELD_KEYS` wrap every data key, and seals what stands in clear, old messages too, beside
+ * the programs that run. Code 1 where data keys are left that none of the keys unwraps.
  */
 const log = createLogger('keys', 'info');
 let db: Db | undefined;
@@ -20,7 +20,7 @@ try {
   if (keys === null) throw new Error('FIELD_KEYS is not set');
   db = createDb(createPool({ connectionString: databaseUrl, max: 1, applicationName: 'roomy-keys' }), keys);
   const { rewrapped, unknown } = await rewrapAll(db, keys);
-  const sealed = await sealClearValues(db);
+  const sealed = await sealClearValues(db, 'all');
   if (Object.keys(unknown).length > 0) {
     log.error({ rewrapped, sealed, unknown }, 'data keys are wrapped by keys that FIELD_KEYS does not have');
     process.exitCode = 1;

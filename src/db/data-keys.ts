@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { InvariantError, required } from '../kernel/errors.ts';
+import { InvariantError } from '../kernel/errors.ts';
 import type { CipherKey } from '../kernel/field-cipher.ts';
 import { newNonce } from '../kernel/ids.ts';
 import { type Db, fieldKeysOf, type Tx } from './client.ts';
@@ -17,28 +17,51 @@ const ID_BYTES = 12;
 type Found = WrappedKey & { readonly is_settled: boolean };
 const COLUMNS = sql`id, subject, wrapped, wrapped_by, created_at < now() AS is_settled`;
 
-/** The key of a subject, made if there is none yet. Null: nothing is sealed here. */
-export async function keyOfSubject(db: Db | Tx, subject: string): Promise<CipherKey | null> {
+/**
+ * The keys of subjects, made where there are none yet: nothing is asked of the database for those that are known, one statement for all
+ * others, and two more the first time that something of a subject is sealed. Null: nothing is sealed here.
+ */
+export async function keysOfSubjects(
+  db: Db | Tx,
+  subjects: readonly string[],
+): Promise<ReadonlyMap<string, CipherKey> | null> {
   const keys = fieldKeysOf(db);
   if (keys === null) return null;
-  const known = keys.known.bySubject(subject);
-  if (known !== undefined) return known;
-  const row = (await find(db, subject)) ?? (await make(db, keys, subject));
-  return remember(keys, required(row, 'a data key that was just made'));
+  const found = new Map<string, CipherKey>();
+  const missing = new Set<string>();
+  for (const subject of subjects) {
+    const known = keys.known.bySubject(subject);
+    if (known === undefined) missing.add(subject);
+    else found.set(subject, known);
+  }
+  const look = async (): Promise<void> => {
+    if (missing.size === 0) return;
+    const { rows } = await sql<Found>`
+      SELECT ${COLUMNS} FROM data_key WHERE subject = ANY(${[...missing]}::text[])`.execute(db);
+    for (const row of rows) {
+      missing.delete(row.subject);
+      found.set(row.subject, remember(keys, row));
+    }
+  };
+  await look();
+  if (missing.size === 0) return found;
+  await make(db, keys, [...missing].toSorted());
+  await look();
+  return found;
 }
 
-const find = async (db: Db | Tx, subject: string): Promise<Found | undefined> =>
-  (await sql<Found>`SELECT ${COLUMNS} FROM data_key WHERE subject = ${subject}`.execute(db)).rows[0];
-
-/** Of two who make it at once, the second waits for the first and takes its key. */
-async function make(db: Db | Tx, keys: FieldKeys, subject: string): Promise<Found | undefined> {
-  const key = { id: newNonce(ID_BYTES).toString('base64url'), bytes: newNonce(KEY_BYTES) };
-  await db
-    .insertInto('data_key')
-    .values({ id: key.id, subject, wrapped: keys.wrap(key, subject), wrapped_by: keys.current })
-    .onConflict((conflict) => conflict.column('subject').doNothing())
-    .execute();
-  return find(db, subject);
+/** Of two who make a key at once, the second waits for the first, whose key it is; so all make theirs in the same order. */
+async function make(db: Db | Tx, keys: FieldKeys, subjects: readonly string[]): Promise<void> {
+  const rows = subjects.map((subject) => {
+    const key = { id: newNonce(ID_BYTES).toString('base64url'), bytes: newNonce(KEY_BYTES) };
+    return { id: key.id, subject, wrapped: keys.wrap(key, subject) };
+  });
+  await sql`
+    INSERT INTO data_key (id, subject, wrapped, wrapped_by)
+    SELECT n.id, n.subject, n.wrapped, ${keys.current}
+      FROM unnest(${rows.map(({ id }) => id)}::text[], ${subjects}::text[], ${rows.map(({ wrapped }) => wrapped)}::bytea[])
+        AS n (id, subject, wrapped)
+    ON CONFLICT (subject) DO NOTHING`.execute(db);
 }
 
 function remember(keys: FieldKeys, row: Found): CipherKey {

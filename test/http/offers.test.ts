@@ -8,7 +8,7 @@ import { reassignUnanswered } from '../../src/domain/assignment/offers.ts';
 import { MATRIX } from '../../src/domain/messages/matrix-table.ts';
 import { offerTextsOf } from '../../src/domain/messages/offer-texts.ts';
 import { TEMPLATES } from '../../src/domain/messages/templates.ts';
-import { deliverAll } from '../setup/deliver.ts';
+import { deliverAll, keptTexts } from '../setup/deliver.ts';
 import { linkTo } from '../setup/links.ts';
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
@@ -209,8 +209,7 @@ describe('by the link of the mail', () => {
     expect(at(audit.body, 'data')).toContainEqual(
       expect.objectContaining({ actor: expect.objectContaining({ id: who }) }),
     );
-    const bodies = await http.db.selectFrom('notification_content').select('body').execute();
-    expect(bodies.map(({ body }) => body).join()).not.toContain(address.slice('/offers/'.length));
+    expect((await keptTexts(http.db)).join()).not.toContain(address.slice('/offers/'.length));
   });
 
   it('a task is declined, once, and goes to the next; the page says that somebody else has it', async () => {

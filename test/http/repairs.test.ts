@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
-import { deliverAll } from '../setup/deliver.ts';
+import { deliverAll, keptTexts } from '../setup/deliver.ts';
 import { linkTo } from '../setup/links.ts';
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
@@ -96,8 +96,7 @@ describe('a repair that costs more than the limit', () => {
     expect(await http.call('POST', `${address}/decline`, { as: null })).toMatchObject({ status: 303 });
     expect(await read(made['id'])).toMatchObject({ approval: 'DECLINED', status: 'CANCELLED' });
     expect((await said(made['id'])).get('repair-declined.ops@1')?.body).toContain('nobody is expected');
-    const text = (await http.db.selectFrom('notification_content').select('body').execute()).map(({ body }) => body);
-    expect(text.join()).not.toContain(address.slice('/approvals/'.length));
+    expect((await keptTexts(http.db)).join()).not.toContain(address.slice('/approvals/'.length));
   });
 
   it.each([

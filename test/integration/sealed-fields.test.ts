@@ -4,18 +4,19 @@ import path from 'node:path';
 import { type RawBuilder, sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { createDb, createDbOver, createPool, type Db, poolOf } from '../../src/db/client.ts';
 import { INSTALLATION, rewrapAll } from '../../src/db/data-keys.ts';
 import type { FieldKeys } from '../../src/db/field-keys.ts';
 import { MIGRATION_FILE, MIGRATIONS } from '../../src/db/migrate.ts';
-import { openField, sealClearValues, sealField } from '../../src/db/sealed-fields.ts';
+import { openField, sealClearValues, sealField, subjectOf } from '../../src/db/sealed-fields.ts';
+import { listDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import { forgetCodes } from '../../src/domain/properties/amenities.ts';
 import { secretsOf } from '../../src/domain/webhooks/deliver.ts';
 import { readEndpoint } from '../../src/domain/webhooks/endpoints.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../setup/database.ts';
-import { deliverAll } from '../setup/deliver.ts';
+import { deliverAll, keptTexts } from '../setup/deliver.ts';
 import { fieldKeys } from '../setup/field-keys.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
@@ -50,10 +51,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   'task.title': 'name',
   'guest_word.word': 'address, name',
   'name_word.word': 'address, name',
-  // What was said to people.
-  'notification_content.body': 'name',
-  'dev_mail.body': 'door code, name',
-  'dev_mail.recipient': 'address, number',
   // What a step found out.
   'saga_step.result': 'payout account',
 };
@@ -72,6 +69,22 @@ const call = async (method: string, path: string, body?: object) => {
   return answer.body.data;
 };
 
+async function book(db: Db, id: string, from: string, to: string): Promise<void> {
+  await db
+    .insertInto('reservation')
+    .values({
+      id,
+      property_id: 'house-c',
+      guest_id: GUEST.id,
+      check_in_date: from,
+      check_out_date: to,
+      total_minor: 100_000,
+      currency: 'AED',
+      created_by: 'tester',
+    })
+    .execute();
+}
+
 async function live(db: Db): Promise<void> {
   await prepareStays(db);
   await call('POST', '/owners', { ...OWNER, payoutAccount: ACCOUNT });
@@ -81,24 +94,12 @@ async function live(db: Db): Promise<void> {
     .insertInto('property')
     .values({ id: 'house-c', name: 'Marina 12', owner_id: OWNER.id, amenity_device: 'lock-c' })
     .execute();
-  await db
-    .insertInto('reservation')
-    .values({
-      id: STAY,
-      property_id: 'house-c',
-      guest_id: GUEST.id,
-      check_in_date: '2024-02-01',
-      check_out_date: '2024-02-03',
-      total_minor: 100_000,
-      currency: 'AED',
-      created_by: 'tester',
-    })
-    .execute();
+  await book(db, STAY, '2024-02-01', '2024-02-03');
   await call('POST', `/reservations/${STAY}/confirm`, {});
   const payment = { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: 'ref-canary' };
   await call('POST', `/reservations/${STAY}/payment`, payment);
   await call('POST', `/reservations/${STAY}/check-in`, {});
-  await deliverAll(db);
+  await deliverAll(db, undefined, true);
   const { id } = await db
     .selectFrom('transaction')
     .select('id')
@@ -107,7 +108,7 @@ async function live(db: Db): Promise<void> {
     .executeTakeFirstOrThrow();
   await call('POST', `/transactions/${id}/payout`, {});
   await call('PATCH', `/owners/${OWNER.id}`, { payoutAccount: NEXT_ACCOUNT, email: `new-${OWNER.email}` });
-  await deliverAll(db);
+  await deliverAll(db, undefined, true);
 }
 
 beforeAll(async () => {
@@ -167,15 +168,43 @@ function kindsIn(value: unknown): readonly string[] {
   );
 }
 
+/** What each column that is not sealed yet shows. */
+const clearPlaces = Object.entries(NOT_YET)
+  .map(([place, what]) => `${place}: ${what}`)
+  .toSorted();
+const placesIn = async (db: Db): Promise<readonly string[]> =>
+  [...(await shown(db))].map(([place, kinds]) => `${place}: ${[...kinds].toSorted().join(', ')}`).toSorted();
+
 describe('a dump of the database', () => {
-  it('K11: shows nothing of what is sealed, in any column of any table', async () => {
-    const found = await shown(system.bed.db);
-    const places = [...found].map(([place, kinds]) => `${place}: ${[...kinds].toSorted().join(', ')}`).toSorted();
-    expect(places).toEqual(
-      Object.entries(NOT_YET)
-        .map(([place, what]) => `${place}: ${what}`)
-        .toSorted(),
+  it('K11: shows what was said of a time without keys until that is sealed, for whom it was said', async () => {
+    const { db } = system.bed;
+    const said = async () => (await keptTexts(db)).toSorted();
+    const mails = () => listDevMail(db, { before: null, limit: 100 });
+    await book(db, 'stay-clear', '2025-02-01', '2025-02-03');
+    await call('POST', '/reservations/stay-clear/confirm', {});
+    await deliverAll(createDbOver(poolOf(db)));
+    const [texts, before] = [await said(), await mails()];
+    expect(await placesIn(db)).toEqual(
+      expect.arrayContaining(['dev_mail.recipient: address, number', 'notification_content.body: name']),
     );
+    const counts = await sealClearValues(db, 'all');
+    expect(counts?.['notification_content.body']).toBeGreaterThan(1);
+    expect(counts?.['dev_mail.recipient']).toBeGreaterThan(1);
+    expect(await placesIn(db)).toEqual(clearPlaces);
+    expect([await said(), await mails()]).toEqual([texts, before]);
+    expect(before.map(({ recipient }) => recipient)).toContain(GUEST.email);
+    expect(await sealClearValues(db, 'all')).toMatchObject({ 'notification_content.body': 0, 'dev_mail.body': 0 });
+    const { rows } = await sql<{ n: number }>`
+      SELECT count(*)::int AS n FROM notification_content c JOIN notification n ON n.id = c.notification_id
+        JOIN data_key k ON k.id = split_part(c.body, '.', 2)
+       WHERE k.subject = CASE n.recipient_type WHEN 'OPS' THEN 'installation' ELSE lower(n.recipient_type) || ':' || n.recipient_id END`.execute(
+      db,
+    );
+    expect(rows[0]?.n).toBe(texts.length);
+  });
+
+  it('K11: shows nothing of what is sealed, in any column of any table', async () => {
+    expect(await placesIn(system.bed.db)).toEqual(clearPlaces);
   });
 });
 
@@ -194,6 +223,8 @@ it('K11: a door code that nobody took back is forgotten a day after its time, ho
   expect(await codeWith(ago('25 hours'), null)).toEqual([1, 'ACTIVE', true]);
   expect(await forgetCodes(db, 10)).toBe(0);
 });
+
+const accountFor = (id: string) => ({ row: id, subject: subjectOf('OWNER', id) });
 
 describe('a sealed field', () => {
   let database: TestDatabase;
@@ -220,7 +251,7 @@ describe('a sealed field', () => {
       .payout_account;
   const readAccount = async (db: Db, id: string) => openField(db, 'owner.payout_account', id, await accountOf(db, id));
   const sealOwner = async (db: Db, id: string, account: string): Promise<void> =>
-    insertOwner(db, id, await sealField(db, 'owner.payout_account', id, account));
+    insertOwner(db, id, await sealField(db, 'owner.payout_account', accountFor(id), account));
 
   it('K11: is ciphertext with the id of its key for who reads Postgres, another one each time', async () => {
     const db = openedBy(fieldKeys('a'));
@@ -229,7 +260,7 @@ describe('a sealed field', () => {
       SELECT id, subject, wrapped_by FROM data_key WHERE subject = 'owner:raw-1'`.execute(db);
     expect(await accountOf(db, 'raw-1')).toMatch(new RegExp(`^enc1\\.${rows[0]?.id}\\.[\\w-]{48,}$`));
     expect(rows[0]?.wrapped_by).toMatch(/^a\/[0-9a-f]{12}$/);
-    const seal = () => sealField(db, 'owner.payout_account', 'raw-1', 'acct-raw');
+    const seal = () => sealField(db, 'owner.payout_account', accountFor('raw-1'), 'acct-raw');
     expect(await seal()).not.toBe(await seal());
     expect(await readAccount(db, 'raw-1')).toBe('acct-raw');
   });
@@ -294,7 +325,9 @@ describe('a sealed field', () => {
   it('has one key for each person, however many write at once', async () => {
     const dbs = Array.from({ length: 4 }, () => openedBy(fieldKeys('a')));
     await Promise.all(
-      dbs.map((db, n) => db.transaction().execute((tx) => sealField(tx, 'owner.payout_account', 'many', `${n}`))),
+      dbs.map((db, n) =>
+        db.transaction().execute((tx) => sealField(tx, 'owner.payout_account', accountFor('many'), `${n}`)),
+      ),
     );
     const { rows } = await sql`SELECT FROM data_key WHERE subject = 'owner:many'`.execute(openedBy(null));
     expect(rows.length).toBe(1);
@@ -326,13 +359,16 @@ describe('an installation of before', () => {
       expect(await secretsOf(db, await readEndpoint(db, 'webhook-1'))).toEqual(['whsec_clear', 'whsec_clear-before']);
       const events = async () => (await sql`SELECT FROM domain_event`.execute(clear)).rows.length;
       const eventsBefore = await events();
-      const [first, second] = await Promise.all([sealClearValues(db), sealClearValues(db)]);
+      const [first, second] = await Promise.all([sealClearValues(db, 'settings'), sealClearValues(db, 'settings')]);
       const sum = (name: string) => Number(Reflect.get(first ?? {}, name)) + Number(Reflect.get(second ?? {}, name));
       expect([sum('owner.payout_account'), sum('webhook_endpoint.secret')]).toEqual([390, 2]);
       await clear.updateTable('owner').set({ payout_account: 'acct-clear-late' }).where('id', '=', 'owner-0').execute();
-      expect(await sealClearValues(db)).toMatchObject({ 'owner.payout_account': 1, 'webhook_endpoint.secret': 0 });
-      expect(await sealClearValues(db)).toMatchObject({ 'owner.payout_account': 0 });
-      expect(await sealClearValues(clear)).toBeNull();
+      expect(await sealClearValues(db, 'settings')).toMatchObject({
+        'owner.payout_account': 1,
+        'webhook_endpoint.secret': 0,
+      });
+      expect(await sealClearValues(db, 'settings')).toMatchObject({ 'owner.payout_account': 0 });
+      expect(await sealClearValues(clear, 'all')).toBeNull();
       expect(await events()).toBe(eventsBefore);
       const { rows } = await sql<{ text: string }>`
         SELECT o::text FROM owner o UNION ALL SELECT w::text FROM webhook_endpoint w`.execute(clear);

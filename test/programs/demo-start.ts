@@ -6,6 +6,7 @@ import { inject } from 'vitest';
 import { clockOfThisProcess } from '../../scripts/services/process.ts';
 import { readJwtConfig } from '../../src/config.ts';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { createFieldKeys } from '../../src/db/field-keys.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -45,7 +46,8 @@ export interface DemoHouse {
 export async function openHouse(name: string): Promise<DemoHouse> {
   const database = await createEmptyDatabase();
   const dataDir = await mkdtemp(path.join(tmpdir(), 'roomy-demo-'));
-  const db = createDb(createPool({ connectionString: database.url, max: 2, applicationName: 'onlooker' }));
+  const fieldKeys = createFieldKeys([{ kid: 'f1', secret: new TextEncoder().encode(SEAL_SECRET) }]);
+  const db = createDb(createPool({ connectionString: database.url, max: 2, applicationName: 'onlooker' }), fieldKeys);
   const starts: DemoStart[] = [];
   const jwt = readJwtConfig({ JWT_KEYS });
   return {
@@ -62,6 +64,7 @@ export async function openHouse(name: string): Promise<DemoHouse> {
         QUEUE_PREFIX: `demo-${name}-${process.pid}`,
         JWT_KEYS,
         SEAL_KEYS: `s1:${SEAL_SECRET}`,
+        FIELD_KEYS: `f1:${SEAL_SECRET}`,
         ...env,
       });
       starts.push(started);

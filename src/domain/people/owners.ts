@@ -1,7 +1,7 @@
 import { type Selectable, sql, type UpdateObject } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Database, OwnerTable, PayoutTerms } from '../../db/schema.ts';
-import { openColumn, openField, sealField } from '../../db/sealed-fields.ts';
+import { openColumn, openField, sealField, subjectOf } from '../../db/sealed-fields.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { parseAnswerable, toMajor } from '../../kernel/money.ts';
@@ -209,7 +209,9 @@ const columnsOf = async (tx: Tx, id: string, fields: OwnerChange) => ({
   email: fields.email,
   phone: fields.phone,
   locale: fields.locale,
-  payout_account: fields.payoutAccount && (await sealField(tx, 'owner.payout_account', id, fields.payoutAccount)),
+  payout_account:
+    fields.payoutAccount &&
+    (await sealField(tx, 'owner.payout_account', { row: id, subject: subjectOf('OWNER', id) }, fields.payoutAccount)),
   payout_terms: fields.payoutTerms && JSON.stringify(storedTerms(fields.payoutTerms)),
 });
 

@@ -1,5 +1,6 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { INSTALLATION } from '../../db/data-keys.ts';
 import { literal } from '../../db/literal.ts';
 import { sealField } from '../../db/sealed-fields.ts';
 import type { Activation } from '../ports.ts';
@@ -39,7 +40,7 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
     activation_key: grant.activationKey,
     status: 'ACTIVE' as const,
     provider_id: providerId,
-    access_code: accessCode && (await sealField(tx, 'amenity_grant.access_code', grant.reservationId, accessCode)),
+    access_code: accessCode && (await sealCode(tx, grant.reservationId, accessCode)),
     valid_from: grant.from,
     valid_until: grant.until,
     wanted_until: null,
@@ -53,6 +54,9 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
     .execute();
   await setAmenityStatus(tx, grant.propertyId, 'ACTIVE');
 }
+
+const sealCode = (tx: Tx, reservationId: string, code: string): Promise<string> =>
+  sealField(tx, 'amenity_grant.access_code', { row: reservationId, subject: INSTALLATION }, code);
 
 /** Where something may still be on for a stay: the device that was asked, and the one that the property has by now. */
 export async function readDevices(tx: Tx, reservationId: string): Promise<{ readonly devices: readonly string[] }> {
