@@ -232,6 +232,7 @@ async function startPrograms(
     ROOMY_DATA_DIR: path.join(started.directory, name),
     JWT_KEYS: jwtKeys,
     SEAL_KEYS: jwtKeys,
+    FIELD_KEYS: jwtKeys,
     HOST: '127.0.0.1',
     PORT: String(port),
     OPS_PORT: 'off',

@@ -241,6 +241,18 @@ CREATE TABLE check_out_report (
 );
 CREATE INDEX check_out_report_by_reservation ON check_out_report (reservation_id);
 
+CREATE TABLE data_key (
+  id text NOT NULL,
+  subject text NOT NULL,
+  wrapped bytea NOT NULL,
+  wrapped_by text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT data_key_pkey PRIMARY KEY (id),
+  CONSTRAINT data_key_subject_key UNIQUE (subject),
+  CONSTRAINT data_key_id_check CHECK (id ~ '^[A-Za-z0-9_-]{1,32}$'),
+  CONSTRAINT data_key_wrapped_check CHECK (octet_length(wrapped) = 60)
+);
+
 CREATE TABLE dev_mail (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   message_id text NOT NULL,
@@ -1258,11 +1270,14 @@ CREATE TABLE repair_approval (
   description text,
   estimate_minor bigint,
   estimate_currency text,
+  link_before bytea,
   CONSTRAINT repair_approval_pkey PRIMARY KEY (task_id),
   CONSTRAINT repair_approval_token_key UNIQUE (token),
   CONSTRAINT repair_approval_check CHECK ((decided_at IS NULL) = (decided_by IS NULL)),
+  CONSTRAINT repair_approval_link_before_check CHECK (octet_length(link_before) = 32),
   CONSTRAINT repair_is_named CHECK (title IS NOT NULL OR decided_at IS NOT NULL)
 );
+CREATE UNIQUE INDEX repair_approval_by_link_before ON repair_approval (link_before) WHERE link_before IS NOT NULL;
 
 CREATE TABLE reservation (
   id text NOT NULL,
@@ -1909,9 +1924,12 @@ CREATE TABLE task_offer (
   staff_id text NOT NULL,
   accept_by timestamp with time zone NOT NULL,
   asked_at timestamp with time zone NOT NULL DEFAULT now(),
+  link_before bytea,
   CONSTRAINT task_offer_pkey PRIMARY KEY (token),
-  CONSTRAINT task_offer_task_id_staff_id_accept_by_key UNIQUE (task_id, staff_id, accept_by)
+  CONSTRAINT task_offer_task_id_staff_id_accept_by_key UNIQUE (task_id, staff_id, accept_by),
+  CONSTRAINT task_offer_link_before_check CHECK (octet_length(link_before) = 32)
 );
+CREATE UNIQUE INDEX task_offer_by_link_before ON task_offer (link_before) WHERE link_before IS NOT NULL;
 
 CREATE TABLE task_photo (
   task_id text NOT NULL,
@@ -2803,7 +2821,7 @@ AS $function$
 BEGIN
   -- What is given back after an undo is the question of before, under its address.
   INSERT INTO task_offer (token, task_id, staff_id, accept_by)
-  VALUES (replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), NEW.id, NEW.assignee_id, NEW.accept_by)
+  VALUES (replace(gen_random_uuid()::text, '-', ''), NEW.id, NEW.assignee_id, NEW.accept_by)
   ON CONFLICT (task_id, staff_id, accept_by) DO NOTHING;
   RETURN NULL;
 END $function$;

@@ -2,7 +2,7 @@ import type { Config } from './config.ts';
 import { isThisMachine } from './db/transport.ts';
 
 /** What production starts without, and what then does not happen: a line each, for the log of a program that starts. */
-export function gapsOf({ production, channels, opsEmail, publicUrl, auditSeals }: Config): string[] {
+export function gapsOf({ production, channels, opsEmail, publicUrl, auditSeals, fieldKeys }: Config): string[] {
   if (!production) return [];
   return [
     ...(channels.some(({ channel }) => channel === 'EMAIL')
@@ -12,6 +12,7 @@ export function gapsOf({ production, channels, opsEmail, publicUrl, auditSeals }
     ...(isThisMachine(new URL(publicUrl).hostname)
       ? ['PUBLIC_URL is not set: links in mails lead to the machine of the one who reads them']
       : []),
+    ...(fieldKeys.length === 0 ? ['FIELD_KEYS is not set: secrets and contact data stand in clear in Postgres'] : []),
     ...(auditSeals === null ? ['AUDIT_SEAL_KEYS is not set: the audit trail is not sealed'] : []),
   ];
 }

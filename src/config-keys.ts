@@ -54,6 +54,13 @@ export const secretKeys = z.string().transform((text, context): readonly Signing
   return keys;
 });
 
+/** Keys by which something is sealed: `SEAL_KEYS` what leaves the programs, `FIELD_KEYS` what stands in the database. */
+export const SEAL_VARIABLES = { SEAL_KEYS: secretKeys.optional(), FIELD_KEYS: secretKeys.optional() };
+export interface FieldSettings {
+  /** The first wraps the data keys of fields, each unwraps; none: fields stand in clear. */
+  readonly fieldKeys: readonly SigningKey[];
+}
+
 /** A private key in PEM, whose line ends may be written `\n`, or what stands between the first and the last line of one. */
 const KEY_ENTRY = /^([A-Za-z0-9_-]{1,32}):([\s\S]{40,4000})$/;
 const Jwk = z.looseObject({ kid: z.string().regex(KID), kty: z.enum(['OKP', 'EC']), d: z.string().min(1) });

@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { AUDIT_VARIABLES, type AuditSealSettings, auditProblems, auditSealSettings } from './config-audit.ts';
 import { INCIDENT_VARIABLES, type IncidentSettings, incidentProblems, incidentSettings } from './config-incidents.ts';
 import {
+  type FieldSettings,
   type JwtConfig,
   jwtOf,
   keyPairs,
   keyProblems,
+  SEAL_VARIABLES,
   type SigningKey,
   secretKeys,
   tokenProblems,
@@ -97,7 +99,7 @@ const Environment = z.object({
   JWT_ISSUERS: trustedIssuers.default([]),
   JWT_ISSUER: z.string().min(1).default('roomy'),
   JWT_AUDIENCE: z.string().min(1).default('roomy-api'),
-  SEAL_KEYS: secretKeys.optional(),
+  ...SEAL_VARIABLES,
   SAGA_WAIT_MS: z.coerce.number().int().min(0).max(60_000).default(10_000),
   PAYOUT_FOUR_EYES: z.enum(['true', 'false'], 'must be true or false').default('false'),
   ROLES: roles.default(WORKER_ROLES),
@@ -126,7 +128,7 @@ const Environment = z.object({
     .refine((zone) => isTimeZone(zone), 'must be an IANA time zone'),
 });
 
-export interface Config extends IncidentSettings {
+export interface Config extends FieldSettings, IncidentSettings {
   readonly production: boolean;
   readonly logLevel: string;
   /** `keepAliveMs`: how long a connection may wait for its next request. */
@@ -320,6 +322,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     dataDir: path.resolve(env.ROOMY_DATA_DIR),
     jwt: jwtOf(env),
     sealKeys: env.SEAL_KEYS ?? env.JWT_KEYS ?? [],
+    fieldKeys: env.FIELD_KEYS ?? [],
     sealsWithTokenKeys: env.SEAL_KEYS === undefined,
     sagaWaitMs: env.SAGA_WAIT_MS,
     payoutFourEyes: env.PAYOUT_FOUR_EYES === 'true',

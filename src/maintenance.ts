@@ -5,6 +5,7 @@ import { analyze, dropPartition, makeAhead, PARTITIONED, partitionsOf } from './
 import { forgetPlaces, mayForgetAll } from './domain/events/feed.ts';
 import { pruneOneTimes } from './domain/people/one-time.ts';
 import { pruneSessions } from './domain/people/sessions.ts';
+import { forgetCodes } from './domain/properties/amenities.ts';
 import { archiveOrders } from './engine/store/outbox.ts';
 import { pause } from './kernel/clock.ts';
 import type { Logger } from './kernel/log.ts';
@@ -69,6 +70,7 @@ const WORK: readonly (readonly [table: string, work: Work])[] = [
   ]),
   ['one_time', (parts) => pruned(parts, pruneOneTimes)],
   ['session', (parts) => pruned(parts, pruneSessions)],
+  ['amenity_grant', (parts) => pruned(parts, forgetCodes)],
   ['outbox', async (parts) => ({ made: 0, dropped: 0, moved: await archiveAllOrders(parts) })],
 ];
 

@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createDb, createPool, type Db } from './db/client.ts';
+import { createFieldKeys } from './db/field-keys.ts';
 import { isThisMachine } from './db/transport.ts';
 import { createPorts, type OpenPorts } from './gateways/index.ts';
 import { pause } from './kernel/clock.ts';
@@ -47,7 +48,7 @@ export async function assemble(role: 'api' | 'worker'): Promise<Program> {
     applicationName: role === 'worker' ? workerName(config.workerRoles) : `roomy-${role}`,
     outages,
   });
-  const db = createDb(pool);
+  const db = createDb(pool, createFieldKeys(config.fieldKeys));
   const ports = await createPorts({ providers: config.payments, amenities: config.amenities }, log);
   const pretending = config.payments.flatMap(({ id, pretends }) => (pretends ? [id] : []));
   if (pretending.length > 0) log.warn(`the ${pretending.join(' and ')} gateway is on: no real money moves`);

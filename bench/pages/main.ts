@@ -144,6 +144,7 @@ async function startApi(started: Started, url: string): Promise<Ask> {
       ROOMY_DATA_DIR: started.directory,
       JWT_KEYS: keys,
       SEAL_KEYS: keys,
+      FIELD_KEYS: keys,
       HOST: '127.0.0.1',
       PORT: String(port),
       OPS_PORT: 'off',

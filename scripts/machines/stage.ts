@@ -10,7 +10,7 @@ import type { Stage } from './play.ts';
 
 /** What must not come from this machine: settings of the project, of other servers, of the place and of the npm that runs us. */
 const NOT_PASSED_ON =
-  /^(npm_|ROOMY_|PG|LC_|LANG|TZ$|NODE$|NODE_ENV$|NODE_OPTIONS$|INIT_CWD$|PORT$|HOST$|OPS_|DATABASE_URL$|REDIS_URL$|JWT_|SEAL_KEYS$|AUDIT_|CHROMIUM_PATH$|VITEST|HOME$|TMPDIR$|CI$)/;
+  /^(npm_|ROOMY_|PG|LC_|LANG|TZ$|NODE$|NODE_ENV$|NODE_OPTIONS$|INIT_CWD$|PORT$|HOST$|OPS_|DATABASE_URL$|REDIS_URL$|JWT_|SEAL_KEYS$|FIELD_KEYS$|AUDIT_|CHROMIUM_PATH$|VITEST|HOME$|TMPDIR$|CI$)/;
 /** How this machine reaches its registry. */
 const REGISTRY = /^npm_config_(registry|userconfig|globalconfig|cafile|proxy|https_proxy|noproxy)$/i;
 /** Of `nobody` on the systems that have one. */

@@ -27,6 +27,7 @@ export function completedSecrets(known: Readonly<Record<string, string>>): Reado
   return {
     JWT_SIGNING_KEYS: newKeyPair('local-1'),
     AUDIT_SEAL_KEYS: newKeyPair('audit-1'),
+    FIELD_KEYS: `field-1:${randomBytes(32).toString('base64url')}`,
     SEAL_KEYS: [`seal-1:${randomBytes(32).toString('base64url')}`, known['JWT_KEYS']].filter(Boolean).join(','),
     ...known,
   };
@@ -37,7 +38,7 @@ export function keysOfStart(secrets: Variables, shell: Variables): Readonly<Reco
   const set = Object.fromEntries(Object.entries(shell).filter(([, value]) => value !== ''));
   const merged = mergedByPlace([secrets, set]);
   return Object.fromEntries(
-    [...TOKEN_KEYS, 'SEAL_KEYS', 'AUDIT_SEAL_KEYS'].flatMap((name) => {
+    [...TOKEN_KEYS, 'SEAL_KEYS', 'AUDIT_SEAL_KEYS', 'FIELD_KEYS'].flatMap((name) => {
       const value = merged[name];
       return value === undefined ? [] : [[name, value] as const];
     }),

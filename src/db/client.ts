@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import {
   type CompiledQuery,
+  type DialectAdapter,
   Kysely,
   PostgresDialect,
   type PostgresPool,
@@ -14,6 +15,7 @@ import { noOutages, type Outages } from '../kernel/outages.ts';
 import { isMeasuring, observe, secondsSince } from '../kernel/telemetry/measure.ts';
 import { isInTrace } from '../kernel/telemetry/tracing.ts';
 import { isUnreachable } from './errors.ts';
+import type { FieldKeys } from './field-keys.ts';
 import type { Database } from './schema.ts';
 import { traceStatement } from './traced.ts';
 
@@ -78,14 +80,22 @@ export function hearErrors(pool: pg.Pool, onIdle: (error: Error) => void = () =>
   return pool;
 }
 
-export const createDb = (pool: pg.Pool): Db => createDbOver(namingPool(pool));
+/** `fieldKeys`: by which this database and its transactions seal and open fields; null: in clear. */
+export const createDb = (pool: pg.Pool, fieldKeys: FieldKeys | null = null): Db =>
+  createDbOver(namingPool(pool), fieldKeys);
 
 /** A database whose connections are lent by `pool`, as they are. */
-export function createDbOver(pool: PostgresPool): Db {
+export function createDbOver(pool: PostgresPool, fieldKeys: FieldKeys | null = null): Db {
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
   pools.set(db, pool);
+  keysOf.set(db.getExecutor().adapter, fieldKeys);
   return db;
 }
+
+/** By what a database has in common with its transactions. */
+const keysOf = new WeakMap<DialectAdapter, FieldKeys | null>();
+/** The keys of the fields of a database, or of the one that a transaction is of. */
+export const fieldKeysOf = (db: Db | Tx): FieldKeys | null => keysOf.get(db.getExecutor().adapter) ?? null;
 
 /** By which databases reach their server. */
 const pools = new WeakMap<Db, PostgresPool>();
@@ -140,7 +150,8 @@ export const inOneCommit = <T>(db: Db, work: (send: SendNext) => T): Promise<T |
 export const onOneConnection = <T>(db: Db, work: (one: Db) => Promise<T>): Promise<T> =>
   onConnection(db, 0, (ask) => {
     const client = { query: ask, release: () => undefined };
-    return work(createDbOver({ connect: async () => client, end: async () => undefined } as unknown as PostgresPool));
+    const one = { connect: async () => client, end: async () => undefined } as unknown as PostgresPool;
+    return work(createDbOver(one, fieldKeysOf(db)));
   });
 
 type Ask = <Row>(text: string, values?: readonly unknown[]) => Promise<PostgresQueryResult<Row>>;

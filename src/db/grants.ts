@@ -21,7 +21,7 @@ export const DATABASE_ROLES: DatabaseRoles = { app: 'roomy_app', readonly: 'room
 const SECRET_TABLES = [
   ...['account', 'session', 'one_time', 'passkey', 'identity', 'api_key', 'calendar_feed', 'webhook_endpoint'],
   ...['dev_mail', 'idempotency_key', 'notification_content', 'task_offer', 'repair_approval', 'amenity_grant'],
-  'stream_ticket',
+  ...['stream_ticket', 'data_key'],
 ] as const;
 /** Locked by those who read them, for which Postgres asks for the right to change a column; their triggers forbid the change. */
 const LOCKED_BY: Readonly<Record<string, string>> = { ledger_account: 'id' };

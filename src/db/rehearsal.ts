@@ -1,7 +1,7 @@
 import type { PostgresCursor, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import { InvariantError, RoomyError } from '../kernel/errors.ts';
 import { createRunSlots } from '../kernel/run-slots.ts';
-import { createDbOver, type Db, poolOf } from './client.ts';
+import { createDbOver, type Db, fieldKeysOf, poolOf } from './client.ts';
 
 /**
  * A database all of whose statements and transactions are parts of one transaction, which is rolled back: what runs on it finds
@@ -84,7 +84,7 @@ async function rolledBack<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
       String(LOCK_TIMEOUT_MS),
       String(STATEMENT_TIMEOUT_MS),
     ]);
-    return await work(createDbOver(within(client)));
+    return await work(createDbOver(within(client), fieldKeysOf(db)));
   } finally {
     await client.query('ROLLBACK', []).then(
       () => {

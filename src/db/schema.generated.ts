@@ -165,6 +165,14 @@ export interface CheckOutReport {
   saga_id: string;
 }
 
+export interface DataKey {
+  created_at: Generated<Date>;
+  id: string;
+  subject: string;
+  wrapped: Buffer;
+  wrapped_by: string;
+}
+
 export interface DevMail {
   body: string;
   channel: string;
@@ -761,6 +769,7 @@ export interface RepairApproval {
   description: string | null;
   estimate_currency: string | null;
   estimate_minor: number | null;
+  link_before: Buffer | null;
   note: string | null;
   owner_id: string;
   property_id: string;
@@ -1035,6 +1044,7 @@ export interface TaskAction {
 export interface TaskOffer {
   accept_by: Timestamp;
   asked_at: Generated<Date>;
+  link_before: Buffer | null;
   staff_id: string;
   task_id: string;
   token: string;
@@ -1151,6 +1161,7 @@ export interface DB {
   audit_seal: AuditSeal;
   calendar_feed: CalendarFeed;
   check_out_report: CheckOutReport;
+  data_key: DataKey;
   dev_mail: DevMail;
   difference: Difference;
   domain_event: DomainEvent;

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from './clock.ts';
 import { RoomyError } from './errors.ts';
 
@@ -25,9 +25,21 @@ export interface LinkSeal {
    * record and person have the same link, so that each mail has the one before.
    */
   sealLasting(kind: string, id: string, holder: string): string;
+  /**
+   * A link to what has a name of its own, which is random, given to this link alone, and another one once the link ends: who reads the
+   * database knows the name, and cannot make the link of it. Short, for an SMS.
+   */
+  sealName(kind: NamedLink, name: string): string;
+  /** Which link it is. One that is changed or of another kind is looked for by its digest, and nobody has it. */
+  openName(kind: NamedLink, token: string): LinkName;
   /** The id of the record, and whose link it is. Throws `NOT_FOUND` for one that is changed, of another kind, or past its end. */
   open(kind: string, token: string): { readonly id: string; readonly holder: string };
 }
+
+/** The question whether somebody takes a task, and that to an owner about a repair. */
+export type NamedLink = 'offer' | 'approval';
+/** Of a link by its name; or of an earlier version, whose links were not sealed, by the SHA-256 of it. */
+export type LinkName = { readonly name: string } | { readonly digest: Buffer };
 
 const MAC_BYTES = 32;
 /** In the place of the end. */
@@ -51,6 +63,20 @@ export function createLinkSeal(keys: readonly Key[], clock: Clock): LinkSeal {
       };
     },
     sealLasting: (kind, id, holder) => tokenOf(kind, LASTING, id, holder),
+    sealName(kind, name) {
+      const [mac = Buffer.alloc(0)] = macs(kind, name);
+      return `${name}.${mac.toString('base64url')}`;
+    },
+    openName(kind, token) {
+      const [name = '', encoded = '', ...rest] = token.split('.');
+      const given = Buffer.from(encoded, 'base64url');
+      const isOurs =
+        rest.length === 0 &&
+        given.toString('base64url') === encoded &&
+        given.length === MAC_BYTES &&
+        macs(kind, name).some((mac) => timingSafeEqual(mac, given));
+      return isOurs ? { name } : { digest: createHash('sha256').update(token).digest() };
+    },
     open(kind, token) {
       const bytes = Buffer.from(token, 'base64url');
       const given = bytes.subarray(0, MAC_BYTES);

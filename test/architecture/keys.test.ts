@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { readConfig, readJwtConfig } from '../../src/config.ts';
+import { readFieldKeys } from '../../src/config-fields.ts';
 import { inOneLine, pairOf } from '../setup/forge.ts';
 
 /** The part of the configuration that is about keys: what does not do is refused at the start, by name and never with a value. */
@@ -37,7 +38,7 @@ const WEAK = [
 ];
 
 describe('keys of MACs', () => {
-  it.each(['JWT_KEYS', 'SEAL_KEYS'])('J13, K2: %s that are weak or ambiguous are refused', (name) => {
+  it.each(['JWT_KEYS', 'SEAL_KEYS', 'FIELD_KEYS'])('J13, K2: %s that are weak or ambiguous are refused', (name) => {
     for (const weak of WEAK) {
       const problems = problemsOf({ JWT_KEYS: `k1:${SECRET}`, SEAL_KEYS: `s1:${SECRET}`, [name]: weak });
       expect(problems).toEqual([expect.stringMatching(`^${name}: must be kid:secret`)]);
@@ -121,6 +122,19 @@ describe('SEAL_KEYS', () => {
     expect(problemsOf({ JWT_SIGNING_KEYS: `e1:${inOneLine(edwards)}` })).toEqual([
       expect.stringMatching(/^SEAL_KEYS: is required/),
     ]);
+  });
+});
+
+describe('FIELD_KEYS', () => {
+  it('may be left out, and are the same for the programs that need nothing else', () => {
+    const field = `f1:${SECRET}`;
+    expect(read({ JWT_KEYS: `k1:${SECRET}` }).fieldKeys).toEqual([]);
+    const { fieldKeys } = read({ JWT_KEYS: `k1:${SECRET}`, FIELD_KEYS: field });
+    expect(fieldKeys.map(({ kid }) => kid)).toEqual(['f1']);
+    expect(readFieldKeys({ FIELD_KEYS: field })).toEqual(fieldKeys);
+    expect([readFieldKeys({}), readFieldKeys({ FIELD_KEYS: '' })]).toEqual([[], []]);
+    for (const weak of WEAK)
+      expect(() => readFieldKeys({ FIELD_KEYS: weak })).toThrow(/^FIELD_KEYS: must be kid:secret/);
   });
 });
 

@@ -49,6 +49,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   archived_outbox: 'engine/store/',
   idempotency_key: 'domain/idempotency/store.ts',
   audit_log: 'domain/audit/record.ts',
+  data_key: 'db/data-keys.ts',
   audit_seal: 'domain/audit/seals/rows.ts',
   payment: 'domain/finance/store/',
   ledger_account: 'domain/finance/ledger.ts',

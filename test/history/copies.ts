@@ -20,6 +20,7 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   mail_frame: 'texts',
   event_feed: 'one row',
   watch: 'one row',
+  data_key: 'one for each person, and read by its id or by whose it is',
   audit_seal: 'as many as there were minutes in which something happened',
   reminder_mark: 'what is to be planned now',
   saga_amendment: 'as often as somebody amended, not as there were stays',

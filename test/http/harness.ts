@@ -15,6 +15,7 @@ import { createLogger } from '../../src/kernel/log.ts';
 import { type Contract, createContract, objectAt } from '../openapi/contract.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { NO_DEVICES } from '../setup/engine.ts';
+import { testFieldKeys } from '../setup/field-keys.ts';
 
 export const API = '/api/production';
 export const PUBLIC_URL = 'https://roomy.example';
@@ -175,7 +176,7 @@ export async function startHttp(
 ): Promise<Http> {
   const database = await createTestDatabase();
   const pool = createPool({ connectionString: database.url, max: 6, applicationName: 'http-test' });
-  const db = createDb(pool);
+  const db = createDb(pool, testFieldKeys());
   const orchestrator = createFakeOrchestrator();
   const app = createApp({
     db,

@@ -3,11 +3,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StaffRole, TaskType } from '../../src/db/schema.ts';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { ROLES } from '../../src/domain/assignment/candidates.ts';
+import { endOfferLinks } from '../../src/domain/assignment/offer-link.ts';
 import { reassignUnanswered } from '../../src/domain/assignment/offers.ts';
 import { MATRIX } from '../../src/domain/messages/matrix-table.ts';
 import { offerTextsOf } from '../../src/domain/messages/offer-texts.ts';
 import { TEMPLATES } from '../../src/domain/messages/templates.ts';
-import { deliverAll } from '../setup/deliver.ts';
+import { deliverAll, keptTexts } from '../setup/deliver.ts';
+import { linkTo } from '../setup/links.ts';
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
 /** Who is asked whether they take a task: until when, how they answer, and what silence leads to. */
@@ -80,7 +82,8 @@ async function mailTo(
     .executeTakeFirstOrThrow();
 }
 const addressIn = (body: string): string =>
-  /<a href="https:\/\/roomy\.example(\/offers\/[0-9a-f]{64})"/.exec(body)?.[1] ?? expect.fail(`no address: ${body}`);
+  /<a href="https:\/\/roomy\.example(\/offers\/[0-9a-f]{32}\.[\w-]{43})"/.exec(body)?.[1] ??
+  expect.fail(`no address: ${body}`);
 const page = (method: string, path: string) => http.call(method, path, { as: null });
 /** A form of the page leads back to the page, whatever came of it. */
 async function say(address: string, answer: 'accept' | 'decline') {
@@ -206,8 +209,7 @@ describe('by the link of the mail', () => {
     expect(at(audit.body, 'data')).toContainEqual(
       expect.objectContaining({ actor: expect.objectContaining({ id: who }) }),
     );
-    const bodies = await http.db.selectFrom('notification_content').select('body').execute();
-    expect(bodies.map(({ body }) => body).join()).not.toContain(address.slice('/offers/'.length));
+    expect((await keptTexts(http.db)).join()).not.toContain(address.slice('/offers/'.length));
   });
 
   it('a task is declined, once, and goes to the next; the page says that somebody else has it', async () => {
@@ -246,7 +248,7 @@ describe('by the link of the mail', () => {
       .where('o.task_id', '=', id)
       .executeTakeFirstOrThrow();
     for (const answer of ['accept', 'decline'] as const)
-      expect((await say(`/offers/${token}`, answer)).text).toContain('The time to answer is over.');
+      expect((await say(`/offers/${linkTo('offer', token)}`, answer)).text).toContain('The time to answer is over.');
     const own = await http.call('POST', `${API}/tasks/${id}/accept`, { as: 'CLEANER', sub: who });
     expect([own.status, at(own.body, 'code')]).toEqual([409, 'OFFER_EXPIRED']);
     expect(await row(id)).toMatchObject({ assignee_id: who, accepted_at: null });
@@ -266,6 +268,26 @@ describe('by the link of the mail', () => {
     const over = await say(address, 'accept');
     expect(over.text).toContain('called off');
     expect((await row(id)).accepted_at).toBeNull();
+  });
+
+  it('K13: an address cannot be made by who reads the database; one of an earlier version opens until it ends', async () => {
+    const { id, address, who } = await asked();
+    const { token } = await http.db
+      .selectFrom('task_offer')
+      .select('token')
+      .where('task_id', '=', id)
+      .executeTakeFirstOrThrow();
+    expect(address).toBe(`/offers/${linkTo('offer', token)}`);
+    for (const forged of [`${token}${token}`, `${token}.${'A'.repeat(43)}`, linkTo('approval', token)])
+      expect(await page('GET', `/offers/${forged}`)).toMatchObject({ status: 404 });
+    const before = 'b'.repeat(64);
+    await sql`UPDATE task_offer SET link_before = sha256(${before}::text::bytea) WHERE token = ${token}`.execute(
+      http.db,
+    );
+    expect(await page('GET', `/offers/${before}`)).toMatchObject({ status: 200 });
+    await http.db.transaction().execute((tx) => endOfferLinks(tx, who));
+    for (const ended of [before, linkTo('offer', token)])
+      expect(await page('GET', `/offers/${ended}`)).toMatchObject({ status: 404 });
   });
 
   it('an address that nobody was given is absent', async () => {
@@ -289,10 +311,9 @@ describe('by the link of the mail', () => {
       const { id, who, address } = await asked();
       const due = sql<Date>`clock_timestamp() + ${n * 3}::int * interval '1 millisecond'`;
       await http.db.updateTable('task').set({ accept_by: due }).where('id', '=', id).execute();
-      await sql`UPDATE task_offer SET token = ${address.slice('/offers/'.length)} || '-before' WHERE token = ${address.slice('/offers/'.length)}`.execute(
-        http.db,
-      );
-      await sql`UPDATE task_offer o SET token = ${address.slice('/offers/'.length)} FROM task t WHERE t.id = ${id} AND o.task_id = t.id AND o.accept_by = t.accept_by`.execute(
+      const [, linkName = ''] = /([0-9a-f]{32})\./.exec(address) ?? [];
+      await sql`UPDATE task_offer SET token = ${linkName} || '-before' WHERE token = ${linkName}`.execute(http.db);
+      await sql`UPDATE task_offer o SET token = ${linkName} FROM task t WHERE t.id = ${id} AND o.task_id = t.id AND o.accept_by = t.accept_by`.execute(
         http.db,
       );
       await Promise.all([say(address, 'accept'), reassignUnanswered(http.db, 50), reassignUnanswered(http.db, 50)]);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expireApproval } from '../../src/domain/stays/decide-approval.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { deliverAll } from '../setup/deliver.ts';
+import { linkTo } from '../setup/links.ts';
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
 /** The cost of a repair is an owner's debt by the word of two people, or of one and the owner. */
@@ -211,7 +212,7 @@ describe('Z18: a charge to an owner', () => {
 const AGENT: Who = { as: 'AGENT', sub: 'agent-1' };
 const questionOf = (id: string) =>
   http.db.selectFrom('repair_approval').selectAll().where('task_id', '=', id).executeTakeFirstOrThrow();
-const pageOf = async (token: string) => http.call('GET', `/approvals/${token}`, { as: null });
+const pageOf = async (token: string) => http.call('GET', `/approvals/${linkTo('approval', token)}`, { as: null });
 /** What was mailed of this template about a task, the oldest first. */
 const bodiesOf = async (id: string, template: string): Promise<readonly string[]> => {
   await deliverAll(http.db);
@@ -257,7 +258,9 @@ describe('Z18: an owner’s yes', () => {
     expect((await pageOf(first.token)).status).toBe(404);
     expect((await pageOf(again.token)).text).toContain(Object.values(change)[0]);
 
-    expect((await http.call('POST', `/approvals/${again.token}/approve`, { as: null })).status).toBe(303);
+    expect(
+      (await http.call('POST', `/approvals/${linkTo('approval', again.token)}/approve`, { as: null })).status,
+    ).toBe(303);
     await give(id);
     expect((await complete(id, AED(825), AGENT)).map(({ action }) => action)).toContain('OWNER_CHARGED');
     const { title } = await http.db.selectFrom('task').select('title').where('id', '=', id).executeTakeFirstOrThrow();
@@ -276,7 +279,9 @@ describe('Z18: an owner’s yes', () => {
     expect(mails[1]).toContain('Golden taps');
     expect(mails[1]).toContain(token);
     expect((await pageOf(token)).text).toContain('Golden taps');
-    expect((await http.call('POST', `/approvals/${first.token}/approve`, { as: null })).status).toBe(404);
+    expect(
+      (await http.call('POST', `/approvals/${linkTo('approval', first.token)}/approve`, { as: null })).status,
+    ).toBe(404);
   });
 
   it('is that owner’s: a buyer of the property was not asked, and the second person is', async () => {

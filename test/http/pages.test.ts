@@ -4,6 +4,7 @@ import { textOf } from '../../src/http/link-maker.ts';
 import { policyOf } from '../../src/http/policy.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLinkSeal } from '../../src/kernel/link-seal.ts';
+import { linkTo } from '../setup/links.ts';
 import { API, type Call, declaredRoutes, type Http, JWT, seed, startHttp } from './harness.ts';
 
 /** A person who opens an address in a browser reads a page, whatever is wrong with it; programs keep their answers. */
@@ -25,7 +26,8 @@ beforeAll(async () => {
   };
   const made = await http.call('POST', `${API}/tasks`, { body: { ...task, estimate: { amount: 9, currency: 'AED' } } });
   expect(made.status, made.text).toBe(201);
-  approval = (await http.db.selectFrom('repair_approval').select('token').executeTakeFirstOrThrow()).token;
+  const { token } = await http.db.selectFrom('repair_approval').select('token').executeTakeFirstOrThrow();
+  approval = linkTo('approval', token);
 }, 60_000);
 afterAll(() => http?.stop());
 

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
-import { deliverAll } from '../setup/deliver.ts';
-
+import { deliverAll, keptTexts } from '../setup/deliver.ts';
+import { linkTo } from '../setup/links.ts';
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
 /** The cost of a repair: the owner is asked where it is high, and charged where the agency says so. */
@@ -54,7 +54,7 @@ async function said(taskId: unknown): Promise<Map<string, { readonly subject: st
   return new Map(rows.map(({ template, ...mail }) => [template, mail]));
 }
 const addressIn = (body: string | undefined): string =>
-  /https:\/\/roomy\.example(\/approvals\/[\w-]{43})/.exec(body ?? '')?.[1] ?? expect.fail('no address');
+  /https:\/\/roomy\.example(\/approvals\/[\w-]{43}\.[\w-]{43})/.exec(body ?? '')?.[1] ?? expect.fail('no address');
 
 describe('a repair that costs more than the limit', () => {
   it('waits for the owner, who says yes on a page; then somebody is looked for', async () => {
@@ -96,8 +96,7 @@ describe('a repair that costs more than the limit', () => {
     expect(await http.call('POST', `${address}/decline`, { as: null })).toMatchObject({ status: 303 });
     expect(await read(made['id'])).toMatchObject({ approval: 'DECLINED', status: 'CANCELLED' });
     expect((await said(made['id'])).get('repair-declined.ops@1')?.body).toContain('nobody is expected');
-    const text = (await http.db.selectFrom('notification_content').select('body').execute()).map(({ body }) => body);
-    expect(text.join()).not.toContain(address.slice('/approvals/'.length));
+    expect((await keptTexts(http.db)).join()).not.toContain(address.slice('/approvals/'.length));
   });
 
   it.each([
@@ -182,6 +181,38 @@ describe('a repair that costs more than the limit', () => {
     expect(passed.status).toBe(200);
     const property = await http.call('GET', `${API}/properties/property-1`);
     expect(property.body).toMatchObject({ data: { readiness: 'INSPECTED' } });
+  });
+
+  it('K13: has an address that who reads the database cannot make', async () => {
+    const made = await make({ estimate: { amount: 750, currency: 'AED' } });
+    const address = addressIn((await said(made['id'])).get('repair-approval.owner@1')?.body);
+    const row = () =>
+      http.db
+        .selectFrom('repair_approval')
+        .selectAll()
+        .where('task_id', '=', String(made['id']))
+        .executeTakeFirstOrThrow();
+    const { token } = await row();
+    expect(address).toBe(`/approvals/${linkTo('approval', token)}`);
+    const last = address.endsWith('A') ? 'E' : 'A';
+    const forged = [
+      token,
+      linkTo('offer', token),
+      `${token}.${'A'.repeat(43)}`,
+      address.slice('/approvals/'.length, -1) + last,
+      linkTo('approval', 'q'.repeat(43)),
+    ];
+    for (const one of forged)
+      expect([one, (await http.call('GET', `/approvals/${one}`, { as: null })).status]).toEqual([one, 404]);
+    expect(JSON.stringify(await row())).not.toContain(address.slice('/approvals/'.length));
+    // One that an earlier version has mailed opens until it ends.
+    const before = 'b'.repeat(43);
+    await sql`UPDATE repair_approval SET link_before = sha256(${before}::text::bytea) WHERE token = ${token}`.execute(
+      http.db,
+    );
+    expect((await http.call('GET', `/approvals/${before}`, { as: null })).status).toBe(200);
+    expect((await http.call('POST', `/approvals/${before}/decline`, { as: null })).status).toBe(303);
+    expect(await read(made['id'])).toMatchObject({ approval: 'DECLINED' });
   });
 
   it('has an address that cannot be guessed', async () => {

@@ -9,6 +9,7 @@ import { POLICIES } from '../../src/http/policy.ts';
 import { createStandingGuard, type StandingNews } from '../../src/http/standing.ts';
 import { sha256OfBytes } from '../../src/kernel/json.ts';
 import { createLinkSeal } from '../../src/kernel/link-seal.ts';
+import { linkTo } from '../setup/links.ts';
 import { API, at, type Http, JWT, startHttp, tokenFor } from './harness.ts';
 import { addPerson, movableClock, signInByMail, tokenOf } from './people.ts';
 
@@ -303,13 +304,15 @@ describe('Z12: what is read without a token', () => {
       .insertInto('repair_approval')
       .values({ task_id: `t-${ownerId}`, owner_id: ownerId, token, property_id: `p-${ownerId}`, title: 'Boiler' })
       .execute();
-    expect((await http.app.request(`/approvals/${token}`)).status).toBe(200);
+    expect((await http.app.request(`/approvals/${linkTo('approval', token)}`)).status).toBe(200);
     // Signed in, the owner lands on what waits.
     const browser = await signInByMail(http.app, http.db, person.email);
-    expect((await browser.get('/owner')).text).toContain(`/approvals/${token}`);
+    expect((await browser.get('/owner')).text).toContain(`/approvals/${linkTo('approval', token)}`);
     await lose(person);
-    expect((await http.app.request(`/approvals/${token}`)).status).toBe(404);
-    expect((await http.app.request(`/approvals/${token}/approve`, { method: 'POST' })).status).toBe(404);
+    expect((await http.app.request(`/approvals/${linkTo('approval', token)}`)).status).toBe(404);
+    expect((await http.app.request(`/approvals/${linkTo('approval', token)}/approve`, { method: 'POST' })).status).toBe(
+      404,
+    );
     expect((await browser.get('/owner')).location).toBe('/sign-in');
   });
 
@@ -345,10 +348,10 @@ describe('Z12: what is read without a token', () => {
       .select('token')
       .where('staff_id', '=', staffId)
       .executeTakeFirstOrThrow();
-    expect((await http.app.request(`/offers/${token}`)).status).toBe(200);
+    expect((await http.app.request(`/offers/${linkTo('offer', token)}`)).status).toBe(200);
     await lose(person);
-    expect((await http.app.request(`/offers/${token}`)).status).toBe(404);
-    expect((await http.app.request(`/offers/${token}/accept`, { method: 'POST' })).status).toBe(404);
+    expect((await http.app.request(`/offers/${linkTo('offer', token)}`)).status).toBe(404);
+    expect((await http.app.request(`/offers/${linkTo('offer', token)}/accept`, { method: 'POST' })).status).toBe(404);
   });
 
   it.each(Object.keys(ENDS))('the link to a report ends with the person who made it, who %s', async (how) => {

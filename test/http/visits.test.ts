@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StayCheck } from '../../src/db/schema.ts';
+import { openField } from '../../src/db/sealed-fields.ts';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { advanceLateCleanings } from '../../src/domain/stay-tasks/late-turnovers.ts';
 import { datesAreFree, prepareStays } from '../sagas/confirmation.ts';
@@ -421,11 +422,12 @@ describe('a check-in', () => {
       .select('access_code')
       .where('reservation_id', '=', id)
       .executeTakeFirstOrThrow();
-    expect(access_code).toMatch(/^\d{6}$/);
+    const code = await openField(system.bed.db, 'amenity_grant.access_code', id, access_code);
+    expect(code).toMatch(/^\d{6}$/);
     const saga = await system.call('GET', `/sagas/checkIn/status?reservationId=${id}`);
-    expect(answer.text + saga.text).not.toContain(String(access_code));
+    expect(answer.text + saga.text).not.toContain(String(code));
     const audit = await system.call('GET', `/audit?reservationId=${id}&limit=100`);
-    expect(audit.text).not.toContain(String(access_code));
+    expect(audit.text).not.toContain(String(code));
   });
 
   it('needs no devices', async () => {

@@ -272,10 +272,8 @@ describe('delivery', () => {
     await db.updateTable('notification').set({ lease_until: sql<Date>`now() - interval '1 s'` }).execute();
     expect(await deliverDue(deps)).toBe(3);
 
-    const late = dead.map(({ id, attempts, waits }) => ({
-      id,
-      attempts,
-      waits,
+    const late = dead.map((claimed) => ({
+      ...claimed,
       verdict: { status: 'FAILED', reason: 'x' } as const,
     }));
     expect(await recordVerdicts(db, late)).toBe(0);
@@ -289,10 +287,8 @@ describe('delivery', () => {
     await db.updateTable('notification').set({ lease_until: sql<Date>`now() - interval '1 s'` }).execute();
     const owner = await claimDue(db, 'together', { limit: 100, ids: null });
     const results = (claims: typeof slow, reason: string) =>
-      claims.map(({ id, attempts, waits }) => ({
-        id,
-        attempts,
-        waits,
+      claims.map((claimed) => ({
+        ...claimed,
         verdict: { status: 'FAILED', reason } as const,
       }));
     expect(await recordVerdicts(db, results(slow, 'slow'))).toBe(0);

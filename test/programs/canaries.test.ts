@@ -32,6 +32,7 @@ const PERSONAL = ['zephyrine', 'quillfeather', 'canary-mail', '1239876', 'marmal
 const SECRETS = {
   JWT_KEYS: 'k1:canary-of-tokens-0123456789-abcdefghijklmnop',
   SEAL_KEYS: 's1:canary-of-seals-0123456789-abcdefghijklmnopq',
+  FIELD_KEYS: 'f1:canary-of-fields-0123456789-abcdefghijklmno',
   METRICS_TOKEN: 'canary-of-metrics-0123456789-abcdefghijklmnop',
   AMENITIES_SIGNING_SECRET: 'canary-of-devices-0123456789-abcdefghijklmn',
   AMENITIES_HOSTS: '127.0.0.1:9',

@@ -6,9 +6,11 @@ import { inject } from 'vitest';
 import { clockOfThisProcess } from '../../scripts/services/process.ts';
 import { readJwtConfig } from '../../src/config.ts';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { createFieldKeys } from '../../src/db/field-keys.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { createLinkSeal, type NamedLink } from '../../src/kernel/link-seal.ts';
 import { createEmptyDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
 
@@ -18,6 +20,7 @@ const ROOT = path.join(import.meta.dirname, '../..');
 const READY_WITHIN_MS = 100_000;
 const ENDED_WITHIN_MS = 40_000;
 const JWT_KEYS = 'k1:demo-0123456789-abcdefghijklmnopqrstuvwxyz';
+const SEAL_SECRET = 'seals-of-demo-0123456789-abcdefghijklmnopqr';
 
 export interface DemoStart {
   /** All that it has said. */
@@ -33,6 +36,8 @@ export interface DemoHouse {
   readonly db: Db;
   start(env?: Readonly<Record<string, string>>): DemoStart;
   tokenOf(role: Role, sub: string): Promise<string>;
+  /** What the address of a question ends with, of the name that the database has of it. */
+  linkTo(kind: NamedLink, name: string): string;
   /** What a program has logged so far. */
   log(program: string): Promise<string>;
   close(): Promise<void>;
@@ -41,7 +46,8 @@ export interface DemoHouse {
 export async function openHouse(name: string): Promise<DemoHouse> {
   const database = await createEmptyDatabase();
   const dataDir = await mkdtemp(path.join(tmpdir(), 'roomy-demo-'));
-  const db = createDb(createPool({ connectionString: database.url, max: 2, applicationName: 'onlooker' }));
+  const fieldKeys = createFieldKeys([{ kid: 'f1', secret: new TextEncoder().encode(SEAL_SECRET) }]);
+  const db = createDb(createPool({ connectionString: database.url, max: 2, applicationName: 'onlooker' }), fieldKeys);
   const starts: DemoStart[] = [];
   const jwt = readJwtConfig({ JWT_KEYS });
   return {
@@ -57,11 +63,14 @@ export async function openHouse(name: string): Promise<DemoHouse> {
         REDIS_URL: inject('redisUrl'),
         QUEUE_PREFIX: `demo-${name}-${process.pid}`,
         JWT_KEYS,
+        SEAL_KEYS: `s1:${SEAL_SECRET}`,
+        FIELD_KEYS: `f1:${SEAL_SECRET}`,
         ...env,
       });
       starts.push(started);
       return started;
     },
+    linkTo: createLinkSeal([{ secret: new TextEncoder().encode(SEAL_SECRET) }], systemClock).sealName,
     tokenOf: (role, sub) => mintToken(jwt, systemClock, { sub, grant: { role }, lifetimeSeconds: 3_600 }),
     async close() {
       for (const started of starts) await started.end('SIGKILL');

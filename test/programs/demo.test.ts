@@ -3,7 +3,7 @@ import path from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { DAY_PROPERTIES, DAY_ZONES } from '../../src/demo/places.ts';
-import { readDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
+import { listDevMail, readDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { localDate } from '../../src/kernel/local-time.ts';
 import { until } from '../setup/engine.ts';
@@ -229,11 +229,11 @@ describe('every page', () => {
     const { url } = await found('/reservations/reservation-turnover-out/check-out-report/link');
     expect(await asBrowser(url)).toContain('Sea View Tower 1807');
     const { token } = await house.db.selectFrom('repair_approval').select('token').executeTakeFirstOrThrow();
-    expect(await asBrowser(`${at.api}/approvals/${token}`)).toContain('New boiler');
+    expect(await asBrowser(`${at.api}/approvals/${house.linkTo('approval', token)}`)).toContain('New boiler');
     const offer = await until('somebody is asked', () =>
       house.db.selectFrom('task_offer').select('token').orderBy('asked_at', 'desc').limit(1).executeTakeFirst(),
     );
-    expect(await asBrowser(`${at.api}/offers/${offer.token}`)).toContain('Sea View Tower 1807');
+    expect(await asBrowser(`${at.api}/offers/${house.linkTo('offer', offer.token)}`)).toContain('Sea View Tower 1807');
     const login = await fetch(`${at.ops}/login`, {
       method: 'POST',
       redirect: 'manual',
@@ -270,7 +270,7 @@ describe('every page', () => {
       await page.getByRole('checkbox', { name: /Beds made/ }).check();
       await picture('phone-task.png');
       const { token } = await house.db.selectFrom('repair_approval').select('token').executeTakeFirstOrThrow();
-      await page.goto(`${at.api}/approvals/${token}`);
+      await page.goto(`${at.api}/approvals/${house.linkTo('approval', token)}`);
       await page.getByRole('button', { name: 'Yes, have it done' }).waitFor();
       await picture('approval.png');
       for (const [owner, subject, name] of [
@@ -278,13 +278,8 @@ describe('every page', () => {
         ['layla@owners.example', 'حجز جديد', 'mail-new-reservation-ar.png'],
       ] as const) {
         const mail = await until(`${owner} is told`, async () => {
-          const row = await house.db
-            .selectFrom('dev_mail')
-            .select('id')
-            .where('recipient', '=', owner)
-            .where('subject', 'ilike', `${subject}%`)
-            .orderBy('id', 'desc')
-            .executeTakeFirst();
+          const mails = await listDevMail(house.db, { before: null, limit: 1_000 });
+          const row = mails.find((one) => one.recipient === owner && one.subject?.startsWith(subject));
           return row && ((await readDevMail(house.db, row.id)) ?? undefined);
         });
         // A page without a policy, as in a program for mails.

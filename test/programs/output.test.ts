@@ -68,6 +68,7 @@ function run(program: string, env: Readonly<Record<string, string>> = {}, nodeOp
       REDIS_URL: inject('redisUrl'),
       JWT_KEYS,
       SEAL_KEYS: JWT_KEYS,
+      FIELD_KEYS: JWT_KEYS,
       ROOMY_DATA_DIR: dataDir,
       QUEUE_PREFIX: `programs-${process.pid}`,
       HOST: '127.0.0.1',
@@ -315,7 +316,7 @@ it('a port that is taken is one line, and what to do', async () => {
   }
 });
 
-it.each(['migrate', 'demo'])('%s writes JSON, also when it fails', async (program) => {
+it.each(['migrate', 'demo', 'rotate-keys'])('%s writes JSON, also when it fails', async (program) => {
   const done = run(program);
   expect(await done.ended).toBe(0);
   expectJson(done);

@@ -30,6 +30,7 @@ const PROGRAMS = {
   worker: [GATEWAY, POSTGRES, REDIS],
   migrate: [POSTGRES],
   demo: [POSTGRES],
+  'rotate-keys': [POSTGRES],
 };
 
 async function end(program: string, env: Settings) {

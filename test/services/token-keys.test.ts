@@ -9,13 +9,14 @@ const SHELL = { JWT_KEYS: 'mine:of-the-shell-0123456789-abcdefghijklmnopqrs' };
 const BASE = { NODE_ENV: 'development', DATABASE_URL: 'postgres://localhost/x', REDIS_URL: 'redis://localhost' };
 
 describe('the secrets of a data folder', () => {
-  it('are two key pairs and a seal, made once, with which the programs start', () => {
+  it('are two key pairs, a seal and a key of fields, made once, with which the programs start', () => {
     const made = completedSecrets({});
-    expect(Object.keys(made)).toEqual(['JWT_SIGNING_KEYS', 'AUDIT_SEAL_KEYS', 'SEAL_KEYS']);
+    expect(Object.keys(made)).toEqual(['JWT_SIGNING_KEYS', 'AUDIT_SEAL_KEYS', 'FIELD_KEYS', 'SEAL_KEYS']);
     expect(completedSecrets(made)).toEqual(made);
     const config = readConfig({ ...BASE, ...made });
     expect(config.jwt.signing).toMatchObject([{ kid: 'local-1', alg: 'EdDSA' }]);
     expect([config.jwt.keys, config.sealKeys.length, config.sealsWithTokenKeys]).toEqual([[], 1, false]);
+    expect(config.fieldKeys.map(({ kid }) => kid)).toEqual(['field-1']);
     expect(config.auditSeals?.keys).toMatchObject([{ kid: 'audit-1' }]);
     expect(completedSecrets({})['JWT_SIGNING_KEYS']).not.toBe(made['JWT_SIGNING_KEYS']);
   });
@@ -32,7 +33,8 @@ describe('the secrets of a data folder', () => {
 
 describe('the keys of a start', () => {
   const secrets = completedSecrets(OLD);
-  const seals = { SEAL_KEYS: secrets['SEAL_KEYS'], AUDIT_SEAL_KEYS: secrets['AUDIT_SEAL_KEYS'] };
+  const { SEAL_KEYS, AUDIT_SEAL_KEYS, FIELD_KEYS } = secrets;
+  const seals = { SEAL_KEYS, AUDIT_SEAL_KEYS, FIELD_KEYS };
 
   it('are those of the data folder, unless the shell has some', () => {
     expect(keysOfStart(secrets, { PATH: '/bin', JWT_KEYS: '' })).toEqual(secrets);

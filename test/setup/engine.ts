@@ -21,6 +21,7 @@ import { createEngine, type Engine } from '../../src/wiring.ts';
 import { stepWork } from '../../src/workers/steps.ts';
 import { createWorker, type QueueWorker, workerOptions } from '../../src/workers/worker.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
+import { testFieldKeys } from './field-keys.ts';
 import { APP_ROLE } from './template.ts';
 
 /** Engines as the programs build them, in this process, on a database of their own; they can vanish like killed ones. */
@@ -126,7 +127,8 @@ export async function createTestbed(
 ): Promise<Testbed> {
   const database = own ?? (await createTestDatabase());
   const redisUrl = inject('redisUrl');
-  const db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'onlooker' }));
+  const onlookers = createPool({ connectionString: database.url, max: 4, applicationName: 'onlooker' });
+  const db = createDb(onlookers, testFieldKeys());
   const registry = createRegistry(definitions);
   const added = new Map<string, SagaDefinition>();
   const definitionOf = (name: string, version?: number): SagaDefinition | undefined =>
@@ -253,7 +255,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     // One that was being opened when the process died was never open.
     if (vanished) socket.connection.stream.destroy();
   });
-  const db = createDb(pool);
+  const db = createDb(pool, testFieldKeys());
   /** Stops a saga's run-on, after the step that is being run. */
   const stops = new Map<string, AbortController>();
   /** Sagas of `stops` whose step has begun. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { prepareStays } from '../sagas/confirmation.ts';
+import { linkTo } from '../setup/links.ts';
 import { type System, startSystem } from '../setup/system.ts';
 import { openPhone, type Phone, type Served, serveApp, violations } from './browser.ts';
 
@@ -38,7 +39,7 @@ async function asked(id: string, locale: string): Promise<string> {
     .select('token')
     .where('task_id', '=', `task-${id}`)
     .executeTakeFirstOrThrow();
-  return `${served.url}/approvals/${token}`;
+  return `${served.url}/approvals/${linkTo('approval', token)}`;
 }
 
 it.each([

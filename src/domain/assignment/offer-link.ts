@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import type { LinkName } from '../../kernel/link-seal.ts';
 import type { Origin } from '../audit/record.ts';
 import { isInForce } from '../people/standing.ts';
 import { neutralTitle } from '../tasks/view.ts';
@@ -38,8 +39,11 @@ interface Row extends Omit<Offer, 'title'> {
   readonly title: string;
 }
 
+const isNamed = (link: LinkName) =>
+  'name' in link ? sql`o.token = ${link.name}` : sql`o.link_before = ${link.digest}`;
+
 /** Throws `TASK_NOT_FOUND` for an address that nobody was given. */
-export async function findOffer(db: Db | Tx, token: string): Promise<Offer> {
+export async function findOffer(db: Db | Tx, link: LinkName): Promise<Offer> {
   const { rows } = await sql<Row>`
     SELECT o.task_id AS "taskId", o.staff_id AS "staffId", t.type, t.occurrence, t.title, p.name AS "propertyName", p.time_zone AS "timeZone",
            coalesce(t.slot_start, t.scheduled_at) AS "startsAt", coalesce(t.slot_end, t.ends_at) AS "endsAt", o.accept_by AS "acceptBy",
@@ -47,7 +51,7 @@ export async function findOffer(db: Db | Tx, token: string): Promise<Offer> {
            coalesce(t.assignee_id <> o.staff_id, false) AS "isElsewhere", ${STATE} AS state
       FROM task_offer o JOIN task t ON t.id = o.task_id JOIN property p ON p.id = t.property_id JOIN staff s ON s.id = o.staff_id
       LEFT JOIN task_refusal f ON f.task_id = o.task_id AND f.staff_id = o.staff_id
-     WHERE o.token = ${token} AND s.active AND ${isInForce(sql`o.staff_id`)}`.execute(db);
+     WHERE ${isNamed(link)} AND s.active AND ${isInForce(sql`o.staff_id`)}`.execute(db);
   const [row] = rows;
   if (!row) throw new RoomyError('TASK_NOT_FOUND');
   const { type: _, occurrence: __, ...offer } = row;
@@ -67,7 +71,7 @@ const STATE = sql<OfferState>`CASE
 export const endOfferLinks = (tx: Tx, staffId: string) =>
   tx
     .updateTable('task_offer')
-    .set({ token: sql<string>`replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')` })
+    .set({ token: sql<string>`replace(gen_random_uuid()::text, '-', '')`, link_before: null })
     .where('staff_id', '=', staffId)
     .execute();
 
@@ -79,11 +83,11 @@ export interface LinkAnswer extends Origin {
  * Once: the same answer again changes nothing. Any other, or one that comes too late, is refused with
  * `INVALID_STATE_TRANSITION`. The holder of the address counts as the person it was sent to.
  */
-export async function answerOffer(tx: Tx, token: string, { answer, ...origin }: LinkAnswer): Promise<Offer> {
-  const { taskId, staffId } = await findOffer(tx, token);
+export async function answerOffer(tx: Tx, link: LinkName, { answer, ...origin }: LinkAnswer): Promise<Offer> {
+  const { taskId, staffId } = await findOffer(tx, link);
   // The holder of the row's lock decides: an answer, or the sweep that takes the task away.
   await tx.selectFrom('task').select('id').where('id', '=', taskId).forUpdate().execute();
-  const { state } = await findOffer(tx, token);
+  const { state } = await findOffer(tx, link);
   if (state === 'OPEN') {
     const author = { actor: staffId, ...origin };
     if (answer === 'ACCEPTED') await acceptTask(tx, { taskId, assigneeId: staffId }, author);
@@ -91,7 +95,7 @@ export async function answerOffer(tx: Tx, token: string, { answer, ...origin }: 
   } else if (state !== answer) {
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: state, action: answer } });
   }
-  return findOffer(tx, token);
+  return findOffer(tx, link);
 }
 
 const BY_LINK = 'By the link of the message';

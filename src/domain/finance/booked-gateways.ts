@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { openColumn } from '../../db/sealed-fields.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { PAYOUT_BANK, type Ports } from '../ports.ts';
 
@@ -76,7 +77,8 @@ async function openPayouts(db: Db): Promise<readonly { readonly id: string; read
     SELECT o.id, o.payout_account AS account FROM transaction t JOIN owner o ON o.id = t.owner_id
      WHERE t.type = 'OWNER_PAYOUT' AND t.status IN ('PENDING', 'PROCESSING', 'FAILED') AND o.payout_account IS NOT NULL
      LIMIT ${MAX_ROWS}::int`.execute(db);
-  return rows;
+  const opened = await openColumn(db, 'owner.payout_account', 'account', rows, ({ id }) => id);
+  return opened.filter(({ account }) => account !== null);
 }
 
 function isKnown(ask: () => unknown): boolean {

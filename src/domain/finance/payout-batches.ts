@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { PayoutTerms } from '../../db/schema.ts';
+import { openField } from '../../db/sealed-fields.ts';
 import type { Ports } from '../ports.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { type Position, positionOf } from './payout-amount.ts';
@@ -43,6 +44,7 @@ export async function dueBatches(db: Db, limit: number): Promise<readonly DuePay
 export interface DuePayouts {
   readonly owner_id: string;
   readonly currency: string;
+  /** As it is stored. */
   readonly payout_account: string;
   readonly payouts: readonly { readonly id: string; readonly amount: number }[];
   readonly payout_terms: PayoutTerms | null;
@@ -50,10 +52,12 @@ export interface DuePayouts {
 
 /**
  * The payouts of a group that the owner's balance covers, less the working capital. Null: none can be paid now, as the sum is below
- * the owner's minimum or the provider's least amount, or the owner owes more than is due.
+ * the owner's minimum or the provider's least amount, the owner owes more than is due, or is erased.
  */
 export async function batchOf(db: Db, ports: Pick<Ports, 'amountStep'>, due: DuePayouts): Promise<DueBatch | null> {
-  const { owner_id: ownerId, currency, payout_account: account } = due;
+  const { owner_id: ownerId, currency } = due;
+  const account = await openField(db, 'owner.payout_account', ownerId, due.payout_account);
+  if (account === null) return null;
   const keepMinor = due.payout_terms?.workingCapitalMinor?.[currency] ?? 0;
   const position = await positionOf(db, { ownerId, currency });
   const leastMinor = Math.max(ports.amountStep({ account }, currency), due.payout_terms?.minimumMinor?.[currency] ?? 0);

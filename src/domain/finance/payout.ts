@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { TransactionStatus } from '../../db/schema.ts';
+import { openField } from '../../db/sealed-fields.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import type { Ports } from '../ports.ts';
@@ -53,7 +54,9 @@ export async function assertPayable(
   if (row.made_by_open_saga) throw refuse('PAYMENT_NOT_FINISHED');
   if (row.payout_terms?.hold) throw refuse('OWNER_ON_HOLD');
   if (row.held_because !== null && row.status !== 'PROCESSING') throw refuse(row.held_because);
-  if (row.payout_account === null) throw refuse('NO_PAYOUT_ACCOUNT');
+  const ownerId = required(row.owner_id, 'the owner of a payout');
+  const account = await openField(db, 'owner.payout_account', ownerId, row.payout_account);
+  if (account === null) throw refuse('NO_PAYOUT_ACCOUNT');
   // The money that is on its way already goes where it was sent.
   if (row.payout_account_from !== null && row.payout_account_from > requestedAt && row.status !== 'PROCESSING')
     throw refuse('PAYOUT_ACCOUNT_CHANGED', { until: row.payout_account_from.toISOString() });
@@ -63,11 +66,11 @@ export async function assertPayable(
   }
   const order = {
     payoutIds: [rules.payoutId, ...rules.also],
-    ownerId: required(row.owner_id, 'the owner of a payout'),
-    account: row.payout_account,
+    ownerId,
+    account,
     currency: row.currency,
     warnings: early ? ['BEFORE_SCHEDULE'] : [],
-    stepMinor: ports.amountStep({ account: row.payout_account }, row.currency),
+    stepMinor: ports.amountStep({ account }, row.currency),
   };
   await assertCovered(db, order, rules);
   return order;

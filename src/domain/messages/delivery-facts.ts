@@ -2,6 +2,7 @@ import { type CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { compiledOnce } from '../../db/compiled-once.ts';
 import { literal } from '../../db/literal.ts';
+import { openColumn } from '../../db/sealed-fields.ts';
 import { MESSAGES } from './catalogue/index.ts';
 import { printerFor } from './print.ts';
 import { variablesOf } from './render.ts';
@@ -27,14 +28,15 @@ export type Facts = Row & {
 export type Scalar = string | number | boolean | null;
 
 /** One row per id that exists; everything that the notification does not point at is null. `events`: theirs. */
-export function loadFacts(
+export async function loadFacts(
   db: Db | Tx,
   notificationIds: readonly string[],
   events: readonly string[] = LOADING,
 ): Promise<readonly Row[]> {
   const [only = NONE, ...others] = LOADING.filter((event) => events.includes(event));
   const statement = (others.length === 0 && statements.get(only)) || every;
-  return statement(db, notificationIds);
+  const rows = await statement(db, notificationIds);
+  return openColumn(db, 'amenity_grant.access_code', 'accessCode', rows, ({ reservationId }) => reservationId);
 }
 
 type Row = ReturnType<typeof factsQuery> extends CompiledQuery<infer Facts> ? Facts : never;

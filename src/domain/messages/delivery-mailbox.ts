@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { INSTALLATION } from '../../db/data-keys.ts';
 import type { Channel } from '../../db/schema.ts';
+import { openColumn, sealEach } from '../../db/sealed-fields.ts';
 import type { OutgoingMessage } from '../ports.ts';
 import { documentOf, frameOfId } from './mail-frame.ts';
 
@@ -23,7 +25,7 @@ export interface DevMail extends Omit<DevMailSummary, 'excerpt'> {
 
 /** One statement for the whole batch. A message that is there already stays as it is, so a re-send shows once. */
 export async function storeDevMail(db: Db, messages: readonly OutgoingMessage[]): Promise<void> {
-  const mails = messages.map(({ messageId, channel, to, subject, text, html, parts }) => ({
+  const clear = messages.map(({ messageId, channel, to, subject, text, html, parts }) => ({
     message_id: messageId,
     channel,
     recipient: to,
@@ -32,6 +34,7 @@ export async function storeDevMail(db: Db, messages: readonly OutgoingMessage[])
     frame: parts?.frame,
     locale: parts?.locale,
   }));
+  const mails = await sealed(db, clear);
   const { rows } = await sql<{ frame: string }>`
     WITH m AS (SELECT * FROM jsonb_to_recordset(${JSON.stringify(mails)}::jsonb)
            AS m(message_id text, channel text, recipient text, subject text, body text, frame text, locale text)),
@@ -50,12 +53,35 @@ export async function storeDevMail(db: Db, messages: readonly OutgoingMessage[])
     .execute();
 }
 
+/** What a mail says and to whom, which the database is not to know. */
+async function sealed<Mail extends Said>(db: Db, mails: readonly Mail[]): Promise<readonly Mail[]> {
+  const seal = (field: 'recipient' | 'subject' | 'body'): Promise<readonly string[]> =>
+    sealEach(
+      db,
+      `dev_mail.${field}`,
+      mails.map(({ message_id: row, [field]: text }) => ({ row, subject: INSTALLATION, text: text ?? '' })),
+    );
+  const [recipients, subjects, bodies] = [await seal('recipient'), await seal('subject'), await seal('body')];
+  return mails.map((mail, index) => ({
+    ...mail,
+    recipient: recipients[index] ?? '',
+    subject: mail.subject === null ? null : (subjects[index] ?? null),
+    body: bodies[index] ?? '',
+  }));
+}
+interface Said {
+  readonly message_id: string;
+  readonly recipient: string;
+  readonly subject: string | null;
+  readonly body: string;
+}
+
 /** Newest first; `before` is the id of the last one on the page before. */
 export async function listDevMail(
   db: Db,
   page: { readonly before: number | null; readonly limit: number },
 ): Promise<readonly DevMailSummary[]> {
-  return await db
+  const rows = await db
     .selectFrom('dev_mail')
     .$if(page.before !== null, (query) => query.where('id', '<', page.before))
     .orderBy('id', 'desc')
@@ -65,10 +91,17 @@ export async function listDevMail(
       'channel',
       'recipient',
       'subject',
+      'message_id as messageId',
       'received_at as receivedAt',
-      sql<string | null>`CASE WHEN channel = 'SMS' THEN left(body, 90) END`.as('excerpt'),
+      sql<string | null>`CASE WHEN channel = 'SMS' THEN body END`.as('body'),
     ])
     .execute();
+  const opened = await openMails(db, rows);
+  return opened.map(({ messageId: _, body, recipient, ...mail }) => ({
+    ...mail,
+    recipient: recipient ?? '',
+    excerpt: body?.slice(0, EXCERPT) ?? null,
+  }));
 }
 
 /** One message of the mailbox, with its body; null when there is none of this id. */
@@ -88,10 +121,24 @@ export async function readDevMail(db: Db, id: number): Promise<DevMail | null> {
     .select(['m.body', 'm.frame', 'm.locale', 'f.html'])
     .executeTakeFirst();
   if (!mail) return null;
-  const { frame: frameId, locale, html, ...shown } = mail;
+  const [found = mail] = await openMails(db, [mail]);
+  const { frame: frameId, locale, html, ...rest } = found;
+  const shown = { ...rest, recipient: rest.recipient ?? '', body: rest.body ?? '' };
   if (frameId === null || locale === null) return shown;
   const frame = html === null ? frameOfId(frameId) : { id: frameId, html };
   // Of another build that has stopped before it kept its frame: the content is all there is.
   if (!frame) return shown;
-  return { ...shown, body: documentOf(frame, { locale, content: mail.body }, mail.subject ?? '') };
+  return { ...shown, body: documentOf(frame, { locale, content: shown.body }, shown.subject ?? '') };
+}
+
+const EXCERPT = 90;
+
+/** Rows with what they say. */
+async function openMails<
+  Row extends Readonly<Record<'recipient' | 'subject' | 'body', string | null>> & { messageId: string },
+>(db: Db, rows: readonly Row[]): Promise<readonly Row[]> {
+  const row = ({ messageId }: Row): string => messageId;
+  const recipients = await openColumn(db, 'dev_mail.recipient', 'recipient', rows, row);
+  const subjects = await openColumn(db, 'dev_mail.subject', 'subject', recipients, row);
+  return await openColumn(db, 'dev_mail.body', 'body', subjects, row);
 }

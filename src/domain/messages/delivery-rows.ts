@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { batchLimit, literal } from '../../db/literal.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
+import { sealEach, subjectOf } from '../../db/sealed-fields.ts';
 import { claimRows, settleRows } from '../notifications/store/deliver.ts';
 import { mayMove } from '../notifications/store/states.ts';
 import { isNotSetAside, wasSetAside } from '../sweeps/failures.ts';
@@ -100,14 +101,45 @@ export type Verdict =
   /** It may not go before `until`: no attempt is used up. */
   | { readonly status: 'WAIT'; readonly until: Date; readonly reason: string };
 
+type Outcome = Pick<ClaimedNotification, 'id' | 'attempts' | 'waits' | 'recipientType' | 'recipientId'> & {
+  readonly verdict: Verdict;
+};
+
+/** What was said, as it is kept: by the keys of those to whom it was said. */
+async function sealContents(
+  db: Db,
+  verdicts: readonly Outcome[],
+): Promise<ReadonlyMap<string, Pick<SentContent, 'subject' | 'body'>>> {
+  const said = verdicts.flatMap(({ id: row, recipientType, recipientId, verdict }) =>
+    verdict.status === 'SENT'
+      ? [
+          {
+            row,
+            whose: subjectOf(recipientType, recipientId),
+            subject: verdict.rendered.subject,
+            body: verdict.rendered.body,
+          },
+        ]
+      : [],
+  );
+  const bodies = said.map(({ row, whose, body }) => ({ row, subject: whose, text: body }));
+  const subjects = said.flatMap(({ row, whose, subject }) =>
+    subject === null ? [] : [{ row, subject: whose, text: subject }],
+  );
+  const sealedBodies = await sealEach(db, 'notification_content.body', bodies);
+  const sealedSubjects = await sealEach(db, 'notification_content.subject', subjects);
+  const subjectsByRow = new Map(subjects.map(({ row }, index) => [row, sealedSubjects[index] ?? null]));
+  return new Map(
+    bodies.map(({ row }, index) => [row, { subject: subjectsByRow.get(row) ?? null, body: sealedBodies[index] ?? '' }]),
+  );
+}
+
 /**
  * Writes the outcomes of a claimed batch in one statement. Returns how many counted; the rest had been claimed by
  * another worker meanwhile, whose outcome counts instead.
  */
-export async function recordVerdicts(
-  db: Db,
-  verdicts: readonly (Pick<ClaimedNotification, 'id' | 'attempts' | 'waits'> & { readonly verdict: Verdict })[],
-): Promise<number> {
+export async function recordVerdicts(db: Db, verdicts: readonly Outcome[]): Promise<number> {
+  const contents = await sealContents(db, verdicts);
   const rows = verdicts.map(({ id, attempts, waits, verdict }) => ({
     id,
     attempts,
@@ -115,7 +147,7 @@ export async function recordVerdicts(
     reason: verdict.status === 'SENT' ? null : verdict.reason,
     provider_id: verdict.status === 'SENT' ? verdict.providerId : null,
     until: verdict.status === 'WAIT' ? verdict.until : null,
-    ...(verdict.status === 'SENT' && verdict.rendered),
+    ...(verdict.status === 'SENT' && { ...verdict.rendered, ...contents.get(id) }),
   }));
   return await settleRows(db, rows, {
     firstBackoffSeconds: FIRST_BACKOFF_SECONDS,

@@ -2,7 +2,6 @@ import type { Db } from '../../db/client.ts';
 import type { Channel } from '../../db/schema.ts';
 import { canonicalEmail } from '../../kernel/email.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
-import type { LinkSeal } from '../../kernel/link-seal.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { MessageCaps } from '../../kernel/message-caps.ts';
 import { canonicalPhone } from '../../kernel/phone.ts';
@@ -28,10 +27,10 @@ import {
   type Verdict,
 } from './delivery-rows.ts';
 import { fallBack } from './fallback.ts';
+import { type LinkMaker, withLinks } from './links.ts';
 import { offerText } from './offer-texts.ts';
 import { renderMessage, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
-import { withStayLink } from './stay-link.ts';
 import { templateOf } from './templates.ts';
 import { isForeign, textToSend } from './texts.ts';
 import { LATE_VARIABLES } from './variables/access.ts';
@@ -50,7 +49,7 @@ export interface DeliveryDeps {
   /** Opens the links of sign-ins, which lie sealed in their rows. */
   readonly secrets: TextSeal;
   /** Makes the links of guests to their stays. */
-  readonly links: Pick<LinkSeal, 'sealLasting'>;
+  readonly links: LinkMaker;
   /** How many messages one recipient gets a day; absent: any number. */
   readonly caps?: MessageCaps;
   readonly log: Logger;
@@ -211,7 +210,7 @@ function prepareSafely(
 
 /** The message to send, or why it is not sent. */
 function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Prepared | Verdict {
-  const facts = withStayLink(withOpenedLink(read.facts.get(row.id), deps.secrets), deps.links);
+  const facts = withLinks(withOpenedLink(read.facts.get(row.id), deps.secrets), deps.links);
   const conditions = read.conditions.get(row.id);
   // Only a crash in every attempt gets here: this row may be what kills the process.
   if (row.attempts - row.waits > MAX_ATTEMPTS) return { status: 'FAILED', reason: 'LEASE_EXPIRED' };

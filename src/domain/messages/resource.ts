@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { NotificationStatus } from '../../db/schema.ts';
+import { openField } from '../../db/sealed-fields.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { hasStatus } from '../notifications/store/states.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
@@ -93,7 +94,11 @@ export async function notificationContent(db: Db, id: string) {
     .where('n.id', '=', id)
     .executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND', { text: 'Nothing was sent' });
-  return row;
+  const subject = await openField(db, 'notification_content.subject', id, row.subject);
+  const body = await openField(db, 'notification_content.body', id, row.body);
+  // Its recipient is erased.
+  if (body === null) throw new RoomyError('NOT_FOUND', { text: 'What was sent is erased' });
+  return { ...row, subject, body };
 }
 
 /** Messages of one stay that an answer carries, at the most. */

@@ -1,6 +1,7 @@
 import { type Selectable, sql, type UpdateObject } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Database, OwnerTable, PayoutTerms } from '../../db/schema.ts';
+import { openColumn, openField, sealField, subjectOf } from '../../db/sealed-fields.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { parseAnswerable, toMajor } from '../../kernel/money.ts';
@@ -39,8 +40,8 @@ export type OwnerChange = { readonly [K in keyof OwnerFields]?: OwnerFields[K] |
 
 export type OwnerView = ReturnType<typeof ownerView>;
 
-/** The public form of an owner row. */
-export const ownerView = (row: Selectable<OwnerTable>) => ({
+/** The public form of an owner row whose account is opened. */
+const ownerView = (row: Selectable<OwnerTable>) => ({
   id: row.id,
   name: row.name,
   email: row.email,
@@ -55,9 +56,10 @@ export const ownerView = (row: Selectable<OwnerTable>) => ({
 /** Adds an owner, with its audit row. Throws `ALREADY_EXISTS` for the id of anybody. */
 export async function createOwner(tx: Tx, owner: NewOwner, author: Author): Promise<OwnerView> {
   if (owner.id !== undefined) await assertNameIsFree(tx, owner.id);
+  const id = owner.id ?? newId('owner');
   const row = await tx
     .insertInto('owner')
-    .values({ ...columnsOf(owner), id: owner.id ?? newId('owner'), name: owner.name, email: owner.email })
+    .values({ ...(await columnsOf(tx, id, owner)), id, name: owner.name, email: owner.email })
     .returningAll()
     .executeTakeFirstOrThrow();
   await recordChange(tx, author, {
@@ -68,7 +70,7 @@ export async function createOwner(tx: Tx, owner: NewOwner, author: Author): Prom
     changes: changesOf('owner', null, row),
     version: row.version,
   });
-  return ownerView(row);
+  return viewOf(tx, row);
 }
 
 /** A page of owners, newest first; an agent sees those of a portfolio. */
@@ -84,7 +86,7 @@ export async function listOwners(db: Db, agentId: string | null, page: PageReque
     .orderBy('id', 'desc')
     .limit(page.limit + 1)
     .execute();
-  return cutPage(rows, page.limit, ownerView);
+  return cutPage(await opened(db, rows), page.limit, ownerView);
 }
 
 /** The owner; with `agentId`, only one of this agent's portfolio. Throws `NOT_FOUND`. */
@@ -96,7 +98,7 @@ export async function getOwner(db: Db, id: string, agentId: string | null): Prom
     .where(isOwnerOf(agentId))
     .executeTakeFirst();
   if (!row) throw notFound();
-  return ownerView(row);
+  return viewOf(db, row);
 }
 
 /** An owner who was changed, and the owner's payout account: `changed` to another than an earlier one, payouts to which wait. */
@@ -119,13 +121,15 @@ export async function updateOwner(
   const before = await tx.selectFrom('owner').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   if (!before) throw notFound();
   assertVersion(before.version, expected);
-  const isOther = change.payoutAccount !== undefined && change.payoutAccount !== before.payout_account;
+  const isOther =
+    change.payoutAccount !== undefined &&
+    change.payoutAccount !== (await openField(tx, 'owner.payout_account', id, before.payout_account));
   // An account that is taken away first, and another one set after that, is a changed account all the same.
   const waits = isOther && (before.payout_account !== null || before.payout_account_from !== null);
   const row = await tx
     .updateTable('owner')
     .set({
-      ...columnsOf(change),
+      ...(await columnsOf(tx, id, change)),
       ...(waits ? { payout_account_from: sql<Date>`now() + ${accountWaitHours}::int * interval '1 hour'` } : {}),
       ...(isOther ? { payout_account_before: change.payoutAccount === null ? null : IN_FORCE } : {}),
       ...(change.email !== undefined && change.email !== before.email ? FORMER_EMAIL : {}),
@@ -142,7 +146,7 @@ export async function updateOwner(
     changes: changesOf('owner', before, row),
     version: row.version,
   });
-  const owner = ownerView(row);
+  const owner = await viewOf(tx, row);
   if (!isOther) return { owner, account: 'kept' };
   if (row.payout_account === null) return { owner, account: 'removed' };
   const { payout_account_from: from } = row;
@@ -203,12 +207,22 @@ async function endAccountWait(
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Owner not found' });
 
-const columnsOf = (fields: OwnerChange) => ({
+const opened = <Row extends Selectable<OwnerTable>>(db: Db | Tx, rows: readonly Row[]): Promise<readonly Row[]> =>
+  openColumn(db, 'owner.payout_account', 'payout_account', rows, ({ id }) => id);
+
+async function viewOf(db: Db | Tx, row: Selectable<OwnerTable>): Promise<OwnerView> {
+  const [one = row] = await opened(db, [row]);
+  return ownerView(one);
+}
+
+const columnsOf = async (tx: Tx, id: string, fields: OwnerChange) => ({
   name: fields.name,
   email: fields.email,
   phone: fields.phone,
   locale: fields.locale,
-  payout_account: fields.payoutAccount,
+  payout_account:
+    fields.payoutAccount &&
+    (await sealField(tx, 'owner.payout_account', { row: id, subject: subjectOf('OWNER', id) }, fields.payoutAccount)),
   payout_terms: fields.payoutTerms && JSON.stringify(storedTerms(fields.payoutTerms)),
 });
 

@@ -1,6 +1,8 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Tx } from '../../db/client.ts';
+import type { Db, Tx } from '../../db/client.ts';
+import { INSTALLATION } from '../../db/data-keys.ts';
 import { literal } from '../../db/literal.ts';
+import { sealField } from '../../db/sealed-fields.ts';
 import type { Activation } from '../ports.ts';
 import { setAmenityStatus } from './store.ts';
 
@@ -38,7 +40,7 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
     activation_key: grant.activationKey,
     status: 'ACTIVE' as const,
     provider_id: providerId,
-    access_code: accessCode,
+    access_code: accessCode && (await sealCode(tx, grant.reservationId, accessCode)),
     valid_from: grant.from,
     valid_until: grant.until,
     wanted_until: null,
@@ -52,6 +54,9 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
     .execute();
   await setAmenityStatus(tx, grant.propertyId, 'ACTIVE');
 }
+
+const sealCode = (tx: Tx, reservationId: string, code: string): Promise<string> =>
+  sealField(tx, 'amenity_grant.access_code', { row: reservationId, subject: INSTALLATION }, code);
 
 /** Where something may still be on for a stay: the device that was asked, and the one that the property has by now. */
 export async function readDevices(tx: Tx, reservationId: string): Promise<{ readonly devices: readonly string[] }> {
@@ -115,4 +120,15 @@ export async function recordAccessEnd(
     .where('status', '=', literal('ACTIVE'))
     .executeTakeFirst();
   return numUpdatedRows > 0n;
+}
+
+/** Codes of doors that nobody has taken back, a day after they ended, are forgotten, and the grant stays; answers how many, at most `limit`. */
+export async function forgetCodes(db: Db, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    UPDATE amenity_grant SET access_code = NULL WHERE reservation_id IN (
+      SELECT a.reservation_id FROM amenity_grant a
+       WHERE a.status = 'ACTIVE' AND a.access_code IS NOT NULL AND greatest(a.valid_until, a.asked_until, a.wanted_until) < now() - interval '1 day' LIMIT ${limit}::int)`.execute(
+    db,
+  );
+  return Number(numAffectedRows ?? 0n);
 }

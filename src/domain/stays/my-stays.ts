@@ -1,6 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { PaymentStatus, ReservationStatus } from '../../db/schema.ts';
+import { openColumn } from '../../db/sealed-fields.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
@@ -71,7 +72,7 @@ async function select(db: Db, guestId: string, which: RawBuilder<SqlBool>, limit
       FROM reservation r JOIN property p ON p.id = r.property_id JOIN guest g ON g.id = r.guest_id
       LEFT JOIN amenity_grant a ON a.reservation_id = r.id AND a.status = 'ACTIVE' AND a.valid_from <= now() AND a.valid_until > now()
      WHERE r.guest_id = ${guestId} AND ${which} ORDER BY r.created_at DESC, r.id DESC LIMIT ${limit}::int`.execute(db);
-  return rows;
+  return openColumn(db, 'amenity_grant.access_code', 'access_code', rows, ({ id }) => id);
 }
 
 /** Where the guest is told the way, and where the door opens. */

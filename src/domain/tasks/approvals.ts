@@ -4,6 +4,7 @@ import { literal } from '../../db/literal.ts';
 import type { RepairApproval } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
+import type { LinkName } from '../../kernel/link-seal.ts';
 import type { Money } from '../../kernel/money.ts';
 import { repairApprovalMessage } from '../messages/catalogue/maintenance-required.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -51,6 +52,7 @@ export async function askAnew(tx: Tx, taskId: string, ownerId: string): Promise<
     .set({
       owner_id: ownerId,
       token: newSecret(),
+      link_before: null,
       decided_at: null,
       decided_by: null,
       note: null,
@@ -102,7 +104,10 @@ export async function moveQuestions(tx: Tx, propertyId: string, ownerId: string)
 export const endQuestionLinks = (tx: Tx, ownerId: string) =>
   tx
     .updateTable('repair_approval')
-    .set({ token: sql<string>`left(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 43)` })
+    .set({
+      token: sql<string>`left(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 43)`,
+      link_before: null,
+    })
     .where('owner_id', '=', ownerId)
     .where('decided_at', 'is', null)
     .execute();
@@ -118,7 +123,7 @@ export const recordDecision = (tx: Tx, taskId: string, decidedBy: string, note: 
 export type Decision = 'APPROVED' | 'DECLINED';
 /** Whose decisions are taken: anybody's who has the address, an owner's own, an agent's for a portfolio, or all. */
 export type Decider =
-  | { readonly kind: 'TOKEN'; readonly token: string }
+  | { readonly kind: 'LINK'; readonly link: LinkName }
   | { readonly kind: 'OWNER'; readonly taskId: string; readonly ownerId: string }
   | { readonly kind: 'PORTFOLIO'; readonly taskId: string; readonly agentId: string }
   | { readonly kind: 'ALL'; readonly taskId: string };
@@ -164,7 +169,7 @@ export async function findRepair(db: Db | Tx, decider: Decider): Promise<Repair>
   };
 }
 
-/** A repair that waits for its owner, with the address at which it is answered. */
+/** A repair that waits for its owner, with the name of the link by which it is answered. */
 export interface OpenQuestion {
   readonly token: string;
   readonly title: string;
@@ -196,10 +201,13 @@ export async function openQuestions(db: Db, ownerId: string): Promise<readonly O
   }));
 }
 
+const isNamed = (link: LinkName) =>
+  'name' in link ? sql`a.token = ${link.name}` : sql`a.link_before = ${link.digest}`;
+
 function within(decider: Decider) {
   switch (decider.kind) {
-    case 'TOKEN':
-      return sql<boolean>`a.token = ${decider.token} AND ${isInForce(sql`a.owner_id`)}`;
+    case 'LINK':
+      return sql<boolean>`${isNamed(decider.link)} AND ${isInForce(sql`a.owner_id`)}`;
     case 'OWNER':
       return sql<boolean>`t.id = ${decider.taskId} AND a.owner_id = ${decider.ownerId}`;
     case 'PORTFOLIO':

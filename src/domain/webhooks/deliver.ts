@@ -1,5 +1,7 @@
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
+import { openField } from '../../db/sealed-fields.ts';
+import { required } from '../../kernel/errors.ts';
 import type { Outages } from '../../kernel/outages.ts';
 import { count } from '../../kernel/telemetry/measure.ts';
 import { eventView, matching, numberEvents } from '../events/feed.ts';
@@ -84,7 +86,7 @@ async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Prom
       if (endpoint === null || performance.now() > deadline) break;
       const { seq, id, type, at, ...event } = eventView(row);
       const body = JSON.stringify({ type, timestamp: at, data: { seq, id, ...event } });
-      const request = { url: endpoint.url, id, body, secrets: secretsOf(endpoint) };
+      const request = { url: endpoint.url, id, body, secrets: await secretsOf(db, endpoint) };
       const outcome = await tracedCall(db, row, () => sender.send(request));
       const came = outcome.taken ? 'taken' : outcome.statusCode === null ? 'failed' : 'refused';
       count('roomy_webhook_calls_total', { outcome: came });
@@ -98,10 +100,15 @@ async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Prom
 }
 
 /** During a change of the secret both sign. */
-export const secretsOf = ({ secret, previous_secret, previous_until }: Endpoint): readonly string[] =>
-  previous_secret !== null && previous_until !== null && previous_until > new Date()
-    ? [secret, previous_secret]
-    : [secret];
+export async function secretsOf(
+  db: Db,
+  { id, secret, previous_secret, previous_until }: Endpoint,
+): Promise<readonly string[]> {
+  const open = async (sealed: string): Promise<string> =>
+    required(await openField(db, 'webhook_endpoint.secret', id, sealed), 'the key of an endpoint’s secret');
+  const overlaps = previous_secret !== null && previous_until !== null && previous_until > new Date();
+  return overlaps ? [await open(secret), await open(previous_secret)] : [await open(secret)];
+}
 
 /** Each attempt is on record by itself; its address stays out of the log, for it may hold a secret. */
 function tellOutage(outages: Outages, { id }: Endpoint, { taken, statusCode, reason }: WebhookOutcome): void {

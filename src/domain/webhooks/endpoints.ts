@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { INSTALLATION } from '../../db/data-keys.ts';
+import { sealField } from '../../db/sealed-fields.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
 import { changesOf } from '../audit/changes.ts';
@@ -39,6 +41,8 @@ export type EndpointWithSecret = EndpointView & { readonly secret: string };
 
 /** Standard Webhooks: `whsec_` and base64. */
 const makeSecret = (): string => `whsec_${Buffer.from(newSecret(), 'base64url').toString('base64')}`;
+const sealSecret = (tx: Tx, id: string, secret: string): Promise<string> =>
+  sealField(tx, 'webhook_endpoint.secret', { row: id, subject: INSTALLATION }, secret);
 /** How long the old secret signs as well. */
 const OVERLAP = sql<Date>`now() + interval '24 hours'`;
 
@@ -46,12 +50,13 @@ const OVERLAP = sql<Date>`now() + interval '24 hours'`;
 export async function createEndpoint(tx: Tx, endpoint: EndpointFields, author: Author): Promise<EndpointWithSecret> {
   assertEventPatterns(endpoint.types ?? []);
   const secret = makeSecret();
+  const id = newId('webhook');
   const row = await insertEndpoint(tx, {
-    id: newId('webhook'),
+    id,
     url: endpoint.url,
     description: endpoint.description ?? null,
     types: endpoint.types ?? [],
-    secret,
+    secret: await sealSecret(tx, id, secret),
     next_seq: sql<number>`(SELECT last_seq + 1 FROM event_feed)`,
     created_by: author.actor,
   });
@@ -119,9 +124,10 @@ export const enableEndpoint = (tx: Tx, id: string, author: Author): Promise<Endp
 export async function rotateSecret(tx: Tx, id: string, author: Author): Promise<EndpointWithSecret> {
   const { secret: previous } = await readEndpoint(tx, id);
   const secret = makeSecret();
+  const sealed = await sealSecret(tx, id, secret);
   const endpoint = await write(tx, id, 'WEBHOOK_SECRET_ROTATED', author, null, {
     fields: ['secret'],
-    apply: () => updateEndpoint(tx, id, { secret, previous_secret: previous, previous_until: OVERLAP }),
+    apply: () => updateEndpoint(tx, id, { secret: sealed, previous_secret: previous, previous_until: OVERLAP }),
   });
   return { ...endpoint, secret };
 }

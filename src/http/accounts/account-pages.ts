@@ -53,7 +53,11 @@ export function registerAccountPages(register: Register, services: Services): vo
   register(page('get', '/owner'), (c) =>
     whenSignedIn(c, services, async ({ account }) => {
       if (account.owner_id === null) return c.redirect(landingOf(account), 303);
-      return answerForm(c, ownerPage(c.get('prefix'), account.locale, await openQuestions(db, account.owner_id)));
+      const questions = (await openQuestions(db, account.owner_id)).map(({ token, ...question }) => ({
+        ...question,
+        token: services.links.sealName('approval', token),
+      }));
+      return answerForm(c, ownerPage(c.get('prefix'), account.locale, questions));
     }),
   );
   register(page('get', '/account/second-factor'), async (c) => {

@@ -14,7 +14,7 @@ import { ApprovalBody, Task } from '../schemas/tasks.ts';
 import { backToPage, FORM_ANSWERS, PAGE_ANSWERS } from './link-page.ts';
 
 const tags = ['Tasks'];
-const Token = z.strictObject({ token: z.string().regex(/^[\w-]{43}$/) });
+const Token = z.strictObject({ token: z.string().regex(/^[\w-]{43}(?:\.[\w-]{43})?$/) });
 
 const decide = createRoute({
   method: 'post',
@@ -62,14 +62,15 @@ export function registerApprovals(register: Register, services: Services): void 
       return foundVersion(c, titledFor(c, await getTask(tx, taskId)));
     });
   });
+  const linkOf = (token: string): Decider => ({ kind: 'LINK', link: services.links.openName('approval', token) });
   register(show, async (c) => {
     const { token } = c.req.valid('param');
-    return answerPage(c, approvalPage(token, await findRepair(services.db, { kind: 'TOKEN', token })));
+    return answerPage(c, approvalPage(token, await findRepair(services.db, linkOf(token))));
   });
   const byPage = (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
     const said = { decision, note: null, by: null, ...originOf(c, 'link') };
     return backToPage(c, `/approvals/${token}`, () =>
-      inTransaction(services, (tx) => decideRepair(tx, { kind: 'TOKEN', token }, said)),
+      inTransaction(services, (tx) => decideRepair(tx, linkOf(token), said)),
     );
   };
   register.unkeyed(approve, (c) => byPage(c, c.req.valid('param').token, 'APPROVED'));

@@ -7,7 +7,7 @@ import type { Register } from '../route.ts';
 import { backToPage, FORM_ANSWERS, PAGE_ANSWERS } from './link-page.ts';
 
 const tags = ['Tasks'];
-const Token = z.strictObject({ token: z.string().regex(/^[0-9a-f]{64}$/) });
+const Token = z.strictObject({ token: z.string().regex(/^(?:[0-9a-f]{64}|[0-9a-f]{32}\.[\w-]{43})$/) });
 
 const show = createRoute({
   method: 'get',
@@ -32,11 +32,13 @@ const decline = sayByPage('/offers/{token}/decline', 'No, from the page');
 export function registerOffers(register: Register, services: Services): void {
   register(show, async (c) => {
     const { token } = c.req.valid('param');
-    return answerPage(c, offerPage(token, await findOffer(services.db, token)));
+    return answerPage(c, offerPage(token, await findOffer(services.db, services.links.openName('offer', token))));
   });
   const byPage = (c: AnyContext, token: string, answer: LinkAnswer['answer']) => {
     const said = { answer, ...originOf(c, 'link') };
-    return backToPage(c, `/offers/${token}`, () => inTransaction(services, (tx) => answerOffer(tx, token, said)));
+    return backToPage(c, `/offers/${token}`, () =>
+      inTransaction(services, (tx) => answerOffer(tx, services.links.openName('offer', token), said)),
+    );
   };
   register.unkeyed(accept, (c) => byPage(c, c.req.valid('param').token, 'ACCEPTED'));
   register.unkeyed(decline, (c) => byPage(c, c.req.valid('param').token, 'DECLINED'));

@@ -195,7 +195,7 @@ export function registerWebhookEndpoints(register: Register, services: Services)
       const body = JSON.stringify({ type: 'webhook.ping', timestamp, data: { endpointId: endpoint.id } });
       // Should it be sent again after a crash, its receiver knows it by its id.
       const id = `ping-${occasion}`;
-      return found(c, await webhooks.send({ url: endpoint.url, id, body, secrets: secretsOf(endpoint) }));
+      return found(c, await webhooks.send({ url: endpoint.url, id, body, secrets: await secretsOf(db, endpoint) }));
     }),
   );
   register(attempts, async (c) => {
