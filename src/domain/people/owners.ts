@@ -143,7 +143,8 @@ export async function updateOwner(
     id,
     event: 'OWNER_UPDATED',
     fields: fieldsOf(change),
-    changes: changesOf('owner', before, row),
+    // Sealed anew, the same account is another text.
+    changes: changesOf('owner', before, isOther ? row : { ...row, payout_account: before.payout_account }),
     version: row.version,
   });
   const owner = await viewOf(tx, row);
