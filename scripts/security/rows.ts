@@ -19,7 +19,7 @@ export const REQUIRED: readonly string[] = [
   ...numbered('K', 9).slice(5),
   'K11',
   'K12',
-  'K13',
+  'K15',
   ...numbered('O', 9),
   ...numbered('C', 3),
   ...numbered('C', 8).slice(4),

@@ -270,7 +270,7 @@ describe('by the link of the mail', () => {
     expect((await row(id)).accepted_at).toBeNull();
   });
 
-  it('K13: an address cannot be made by who reads the database; one of an earlier version opens until it ends', async () => {
+  it('K15: an address cannot be made by who reads the database; one of an earlier version opens until it ends', async () => {
     const { id, address, who } = await asked();
     const { token } = await http.db
       .selectFrom('task_offer')

@@ -183,7 +183,7 @@ describe('a repair that costs more than the limit', () => {
     expect(property.body).toMatchObject({ data: { readiness: 'INSPECTED' } });
   });
 
-  it('K13: has an address that who reads the database cannot make', async () => {
+  it('K15: has an address that who reads the database cannot make', async () => {
     const made = await make({ estimate: { amount: 750, currency: 'AED' } });
     const address = addressIn((await said(made['id'])).get('repair-approval.owner@1')?.body);
     const row = () =>

@@ -176,7 +176,7 @@ const placesIn = async (db: Db): Promise<readonly string[]> =>
   [...(await shown(db))].map(([place, kinds]) => `${place}: ${[...kinds].toSorted().join(', ')}`).toSorted();
 
 describe('a dump of the database', () => {
-  it('K13: shows what was said of a time without keys until that is sealed, for whom it was said', async () => {
+  it('K15: shows what was said of a time without keys until that is sealed, for whom it was said', async () => {
     const { db } = system.bed;
     const said = async () => (await keptTexts(db)).toSorted();
     const mails = () => listDevMail(db, { before: null, limit: 100 });
@@ -203,12 +203,12 @@ describe('a dump of the database', () => {
     expect(rows[0]?.n).toBe(texts.length);
   });
 
-  it('K13: shows nothing of what is sealed, in any column of any table', async () => {
+  it('K15: shows nothing of what is sealed, in any column of any table', async () => {
     expect(await placesIn(system.bed.db)).toEqual(clearPlaces);
   });
 });
 
-it('K13: a door code that nobody took back is forgotten a day after its time, however it was moved', async () => {
+it('K15: a door code that nobody took back is forgotten a day after its time, however it was moved', async () => {
   const { db } = system.bed;
   const codeWith = async (until: RawBuilder<Date>, wanted: RawBuilder<Date> | null) => {
     const times = { valid_until: until, asked_until: until, wanted_until: wanted };
@@ -253,7 +253,7 @@ describe('a sealed field', () => {
   const sealOwner = async (db: Db, id: string, account: string): Promise<void> =>
     insertOwner(db, id, await sealField(db, 'owner.payout_account', accountFor(id), account));
 
-  it('K13: is ciphertext with the id of its key for who reads Postgres, another one each time', async () => {
+  it('K15: is ciphertext with the id of its key for who reads Postgres, another one each time', async () => {
     const db = openedBy(fieldKeys('a'));
     await sealOwner(db, 'raw-1', 'acct-raw');
     const { rows } = await sql<{ id: string; subject: string; wrapped_by: string }>`
@@ -276,7 +276,7 @@ describe('a sealed field', () => {
     await expect(openField(db, 'owner.payout_account', 'thief', flipped)).rejects.toThrow('does not open');
   });
 
-  it('K13: reads after a change of keys and without the old one, and nothing but wrappings was written', async () => {
+  it('K15: reads after a change of keys and without the old one, and nothing but wrappings was written', async () => {
     const before = openedBy(fieldKeys('a'));
     await Promise.all(Array.from({ length: 20 }, (_, n) => sealOwner(before, `rotated-${n}`, `acct-${n}`)));
     const texts = async () => (await sql`SELECT id, payout_account FROM owner ORDER BY id`.execute(before)).rows;
@@ -335,7 +335,7 @@ describe('a sealed field', () => {
 });
 
 describe('an installation of before', () => {
-  it('K13: is sealed by the migration, whatever its rows and beside what changes them, and reads as it did', async () => {
+  it('K15: is sealed by the migration, whatever its rows and beside what changes them, and reads as it did', async () => {
     const database = await createTestDatabase();
     const pool = () => createPool({ connectionString: database.url, max: 3, applicationName: 'sealed-test' });
     const clear = createDb(pool());
