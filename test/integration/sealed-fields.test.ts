@@ -51,8 +51,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   'task.title': 'name',
   'guest_word.word': 'address, name',
   'name_word.word': 'address, name',
-  // What a step found out.
-  'saga_step.result': 'payout account',
 };
 
 let system: System;
