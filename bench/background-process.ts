@@ -9,6 +9,7 @@ import { createLinkSeal } from '../src/kernel/link-seal.ts';
 import { createLogger } from '../src/kernel/log.ts';
 import { createTextSeal } from '../src/kernel/text-seal.ts';
 import { DELIVERY_LANES, inLanes } from '../src/workers/sweeps.ts';
+import { benchFieldKeys } from './field-keys.ts';
 
 /**
  * The sweeps of the worker as it runs them (the same batches, lanes and adapters), and nothing else, so that what a row costs
@@ -25,7 +26,10 @@ const ASSIGNED_AT_ONCE = 50;
 const MAX_ROUNDS = 1_000;
 
 const [databaseUrl = '', smtpPort = ''] = process.argv.slice(2);
-const db = createDb(createPool({ connectionString: databaseUrl, max: 10, applicationName: 'bench-background' }));
+const db = createDb(
+  createPool({ connectionString: databaseUrl, max: 10, applicationName: 'bench-background' }),
+  benchFieldKeys(),
+);
 const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
 const smtp = createSmtp({ url: `smtp://127.0.0.1:${smtpPort}`, from: 'Roomy <no-reply@roomy.example>' });
 const delivery = {

@@ -13,6 +13,7 @@ import { createLinkSeal } from '../src/kernel/link-seal.ts';
 import { createLogger } from '../src/kernel/log.ts';
 import { createTextSeal } from '../src/kernel/text-seal.ts';
 import { DELIVERY_LANES, inLanes } from '../src/workers/sweeps.ts';
+import { benchFieldKeys } from './field-keys.ts';
 
 /**
  * `npm run bench:mail [-- --check]`: 1 000 mails to a mail server on this machine, through the delivery as the worker runs
@@ -31,7 +32,7 @@ const port = await new Promise<number>((resolve) => server.once('message', (mess
 const postgres = await startPostgres({ dataDir: path.join(directory, 'postgres') });
 await migrate(postgres.url);
 const pool = createPool({ connectionString: postgres.url, max: 10, applicationName: 'bench' });
-const db = createDb(pool);
+const db = createDb(pool, benchFieldKeys());
 
 async function order(): Promise<void> {
   await pool.query('TRUNCATE notification_content, notification CASCADE');

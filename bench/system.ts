@@ -12,6 +12,7 @@ import { BACKGROUND_ROLES, type WorkerRole } from '../src/workers/roles.ts';
 import { letIn } from './accounts.ts';
 import { ACTIONS, type Action } from './actions.ts';
 import { cpuMeter } from './cpu.ts';
+import { BENCH_FIELD_KEYS } from './field-keys.ts';
 import { type Client, createClient, isReady } from './http.ts';
 import { type LoadPlan, type LoadResult, runLoad } from './load.ts';
 import { freePort, type Started } from './programs.ts';
@@ -232,7 +233,7 @@ async function startPrograms(
     ROOMY_DATA_DIR: path.join(started.directory, name),
     JWT_KEYS: jwtKeys,
     SEAL_KEYS: jwtKeys,
-    FIELD_KEYS: jwtKeys,
+    FIELD_KEYS: BENCH_FIELD_KEYS,
     HOST: '127.0.0.1',
     PORT: String(port),
     OPS_PORT: 'off',

@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createDb, createPool, type Db } from './db/client.ts';
+import { missingKey } from './db/data-keys.ts';
 import { createFieldKeys } from './db/field-keys.ts';
 import { isThisMachine } from './db/transport.ts';
 import { createPorts, type OpenPorts } from './gateways/index.ts';
@@ -157,6 +158,12 @@ export async function untilReady(
     await pause(LOOK_EVERY_MS, signal);
   }
   return false;
+}
+
+/** To be called once the schema is there: a program whose keys open nothing runs, and fails wherever something is sealed. */
+export async function tellMissingKey({ db, log }: Pick<Program, 'db' | 'log'>): Promise<void> {
+  const key = await missingKey(db);
+  if (key !== null) log.error({ key }, 'FIELD_KEYS does not have the key of what is sealed in Postgres');
 }
 
 const hintsOf = (failing: readonly string[]): object =>

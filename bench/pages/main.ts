@@ -6,6 +6,7 @@ import { insertAccount, updateAccount } from '../../src/domain/people/accounts.t
 import { openSession } from '../../src/domain/people/sessions.ts';
 import { PAGE_POLICIES } from '../../src/http/page-policies.ts';
 import { sessionCookie } from '../../src/kernel/session-cookie.ts';
+import { BENCH_FIELD_KEYS } from '../field-keys.ts';
 import { withDb } from '../growth/history.ts';
 import { percentile } from '../load.ts';
 import { type Started, startServices } from '../programs.ts';
@@ -144,7 +145,7 @@ async function startApi(started: Started, url: string): Promise<Ask> {
       ROOMY_DATA_DIR: started.directory,
       JWT_KEYS: keys,
       SEAL_KEYS: keys,
-      FIELD_KEYS: keys,
+      FIELD_KEYS: BENCH_FIELD_KEYS,
       HOST: '127.0.0.1',
       PORT: String(port),
       OPS_PORT: 'off',

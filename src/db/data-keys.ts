@@ -91,6 +91,19 @@ export async function keysById(db: Db | Tx, ids: readonly string[]): Promise<Rea
   return found;
 }
 
+/**
+ * The name of the key that wraps the installation's data key and that this program does not have; null: it has it, or nothing is
+ * sealed yet.
+ */
+export async function missingKey(db: Db): Promise<string | null> {
+  const row = await db
+    .selectFrom('data_key')
+    .select('wrapped_by')
+    .where('subject', '=', INSTALLATION)
+    .executeTakeFirst();
+  return row === undefined || fieldKeysOf(db)?.names.includes(row.wrapped_by) ? null : row.wrapped_by;
+}
+
 /** Rows of one statement, so that a rotation never holds many locks. */
 const SLICE = 500;
 

@@ -15,6 +15,7 @@ import { mayMove, mayMoveFrom } from './transitions.ts';
 export type PayoutOrder = {
   readonly payoutIds: readonly string[];
   readonly ownerId: string;
+  /** As the owner's row has it, which is sealed: this is kept with the step. `openAccount` opens it. */
   readonly account: string;
   readonly currency: string;
   readonly warnings: readonly string[];
@@ -56,7 +57,7 @@ export async function assertPayable(
   if (row.held_because !== null && row.status !== 'PROCESSING') throw refuse(row.held_because);
   const ownerId = required(row.owner_id, 'the owner of a payout');
   const account = await openField(db, 'owner.payout_account', ownerId, row.payout_account);
-  if (account === null) throw refuse('NO_PAYOUT_ACCOUNT');
+  if (account === null || row.payout_account === null) throw refuse('NO_PAYOUT_ACCOUNT');
   // The money that is on its way already goes where it was sent.
   if (row.payout_account_from !== null && row.payout_account_from > requestedAt && row.status !== 'PROCESSING')
     throw refuse('PAYOUT_ACCOUNT_CHANGED', { until: row.payout_account_from.toISOString() });
@@ -67,13 +68,23 @@ export async function assertPayable(
   const order = {
     payoutIds: [rules.payoutId, ...rules.also],
     ownerId,
-    account,
+    account: row.payout_account,
     currency: row.currency,
     warnings: early ? ['BEFORE_SCHEDULE'] : [],
     stepMinor: ports.amountStep({ account }, row.currency),
   };
   await assertCovered(db, order, rules);
   return order;
+}
+
+/** The account to which an order goes, for the provider alone. Throws `PAYOUT_NOT_PAYABLE` when its owner is erased. */
+export async function openAccount(
+  tx: Tx,
+  { ownerId, account }: Pick<PayoutOrder, 'ownerId' | 'account'>,
+): Promise<string> {
+  const opened = await openField(tx, 'owner.payout_account', ownerId, account);
+  if (opened === null) throw new RoomyError('PAYOUT_NOT_PAYABLE', { details: { reason: 'NO_PAYOUT_ACCOUNT' } });
+  return opened;
 }
 
 function assertState(status: TransactionStatus): void {

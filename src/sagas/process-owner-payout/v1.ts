@@ -3,6 +3,7 @@ import {
   assertPayable,
   claimPayouts,
   failPayouts,
+  openAccount,
   type PayoutOrder,
   payoutOutcome,
   recordPayouts,
@@ -50,9 +51,13 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
       follows:
         'Nothing is sent or booked, and nobody can retry it any more. The books say that the owner is owed this payout, and no other one takes its place: resolve only what was paid in another way.',
     },
-    prepare: ({ tx, sagaId, input, done }) => claimPayouts(tx, sagaId, done.validatePayout, input),
+    prepare: async ({ tx, sagaId, input, done }) => ({
+      ...(await claimPayouts(tx, sagaId, done.validatePayout, input)),
+      account: await openAccount(tx, done.validatePayout),
+    }),
     run: async ({ ports, done, key, prepared, signal }) => {
-      const { account, currency } = done.validatePayout;
+      const { currency } = done.validatePayout;
+      const { account } = prepared;
       const request = { key, account, amountMinor: prepared.amountMinor, currency };
       const paid = await ports.payouts(account).payOut(request, signal);
       if (!paid.done) throw new RoomyError('PAYOUT_REFUSED', { details: { reason: paid.reason } });
