@@ -196,6 +196,8 @@ const incomplete = (problems: readonly string[]): ConfigError =>
   new ConfigError(`The environment is not complete:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
 
 type Variables = Readonly<Record<string, string | undefined>>;
+/** That of the process, for a neighbour. */
+export const environmentOfProcess = (): Variables => process.env;
 /** For the programs that change the schema, by another account than the rest where `OWNER_DATABASE_URL` names one. */
 const asOwner = ({ OWNER_DATABASE_URL, ...environment }: Variables): Variables =>
   OWNER_DATABASE_URL ? { ...environment, DATABASE_URL: OWNER_DATABASE_URL } : environment;
