@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
@@ -81,4 +82,14 @@ export async function assertPhotos(tx: Tx, taskId: string, photoIds: readonly st
   const known = new Set(rows.map((row) => row.id));
   const missing = photoIds.filter((id) => !known.has(id));
   if (missing.length > 0) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'photos', missing } });
+}
+
+/** Deletes some photos that are so many days old, of tasks that are over; answers how many. */
+export async function prunePhotos(db: Db, days: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM task_photo WHERE (task_id, id) IN (
+      SELECT p.task_id, p.id FROM task_photo p JOIN task t ON t.id = p.task_id
+       WHERE p.created_at < now() - ${days}::int * interval '1 day' AND t.status NOT IN ('UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS')
+       ORDER BY p.created_at LIMIT ${limit}::int)`.execute(db);
+  return Number(numAffectedRows ?? 0n);
 }
