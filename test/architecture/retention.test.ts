@@ -114,7 +114,7 @@ const SECTION = /### What is kept how long\n([\s\S]*?)\n##+ /.exec(
   readFileSync(path.join(import.meta.dirname, '../../docs/deploy.md'), 'utf8'),
 )?.[1];
 
-describe('every table', () => {
+describe('K10: every table', () => {
   it('has rows that are deleted by their age, or a reason why they are kept', () => {
     const without = Object.entries(KEPT).filter(([, how]) => !isKeptKind(how) && REASONS[how] === undefined);
     expect(without).toEqual([]);

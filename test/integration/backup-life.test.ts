@@ -192,7 +192,7 @@ describe('a backup that was taken while sagas ran', () => {
     expect(body).toMatchObject({ code: 'PAYMENT_NOT_VERIFIED', details: { gatewayError: 'REFERENCE_USED' } });
     expect(await sandbox.netOf(`ref-${stays.paidLater}`)).toBe(TOTAL);
   });
-  it('sends no money until a person has compared: what was sent under a key is known by it, what was sent after it is not sent again', async () => {
+  it('K13: sends no money until a person has compared: what was sent under a key is known by it, what was sent after it is not sent again', async () => {
     const again = await payOut(found, stays.paidOutLater);
     const sagaId: string = again.body.data.sagaExecutionId;
     const { body } = await found.call('GET', `/sagas/executions/${sagaId}`);

@@ -135,7 +135,7 @@ function flipped(part: number): Buffer {
   return copy;
 }
 
-describe('a file is refused and leaves the database empty', () => {
+describe('K13: a file is refused and leaves the database empty', () => {
   let target: TestDatabase;
   let left: Db;
   beforeAll(async () => {

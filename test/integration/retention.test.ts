@@ -8,7 +8,7 @@ import { forgetOldRecords } from '../../src/workers/sweeps.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { insertRaw } from '../sweeps/harness.ts';
 
-/** K10, ENG-20: time goes by, and what is old is deleted unless it is held. Which table has which rule: test/architecture/retention.test.ts. */
+/** ENG-20: time goes by, and what is old is deleted unless it is held. Which table has which rule: test/architecture/retention.test.ts. */
 
 let database: SimulatedDatabase;
 let db: Db;
@@ -95,7 +95,7 @@ beforeEach(async () => {
   for (const kind of kinds) await insertRaw(db, `TRUNCATE ${RECORDS[kind][0]} CASCADE`);
 });
 
-it.each(kinds)('%s go when they are old enough, and no day sooner, and the report says how many', async (kind) => {
+it.each(kinds)('K10: %s go when they are old enough, and no day sooner, and the report says how many', async (kind) => {
   const [table, , days] = RECORDS[kind];
   await at(0);
   await make(kind);
@@ -112,7 +112,7 @@ it.each(kinds)('%s go when they are old enough, and no day sooner, and the repor
   if (reports.has(table)) expect(reports.get(table)).toMatchObject({ pruned: 2 });
 });
 
-it('what is held stays, whatever its age, until it is held no more', async () => {
+it('K10: what is held stays, whatever its age, until it is held no more', async () => {
   await at(0);
   for (const kind of kinds) await make(kind);
   await at(5_000);
@@ -126,7 +126,7 @@ it('what is held stays, whatever its age, until it is held no more', async () =>
   for (const kind of kinds) expect(await countOf(kind), kind).toBe(kind === 'photos' ? 1 : 0);
 });
 
-it('photos of a task that is not over, texts on their way and notices of an incident that is open stay', async () => {
+it('K10: photos of a task that is not over, texts on their way and notices of an incident that is open stay', async () => {
   await at(0);
   await make('photos');
   await make('messages');

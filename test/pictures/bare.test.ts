@@ -20,7 +20,7 @@ function orientationIn(bytes: Buffer): number | null {
   return at < 0 ? null : orientationOf(bytes.subarray(at));
 }
 
-describe('a picture', () => {
+describe('K14: a picture', () => {
   it.each(Object.entries(PICTURES))('without metadata stays as it is: %s', (type, bytes) => {
     expect(barePicture(bytes)).toEqual({ contentType: type, bytes });
   });

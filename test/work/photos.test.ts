@@ -68,7 +68,7 @@ async function stored(type: string, bytes: Buffer): Promise<Buffer> {
   return Buffer.from(await (await app.request(path, { headers })).arrayBuffer());
 }
 
-describe.each(['image/jpeg', 'image/png', 'image/webp'])('%s', (type) => {
+describe.each(['image/jpeg', 'image/png', 'image/webp'])('K14: %s', (type) => {
   it.each([1, 3, 6, 8])(
     'is shown as before, and has nothing but its pixels and its orientation: %i',
     async (orientation) => {
