@@ -71,7 +71,7 @@ async function main(): Promise<void> {
     system: {
       queues: queuesReader(queues),
       due: dueReader(db),
-      kept: keptReader(db, config.webhooks.retentionDays),
+      kept: keptReader(db, config.retention.eventRetentionDays),
       seals: sealsReader(db),
     },
     auditSeals,

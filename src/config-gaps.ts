@@ -12,7 +12,9 @@ export function gapsOf({ production, channels, opsEmail, publicUrl, auditSeals, 
     ...(isThisMachine(new URL(publicUrl).hostname)
       ? ['PUBLIC_URL is not set: links in mails lead to the machine of the one who reads them']
       : []),
-    ...(fieldKeys.length === 0 ? ['FIELD_KEYS is not set: secrets and what is said to people stand in clear in Postgres'] : []),
+    ...(fieldKeys.length === 0
+      ? ['FIELD_KEYS is not set: secrets and what is said to people stand in clear in Postgres']
+      : []),
     ...(auditSeals === null ? ['AUDIT_SEAL_KEYS is not set: the audit trail is not sealed'] : []),
   ];
 }

@@ -15,6 +15,7 @@ import {
   trustedIssuers,
 } from './config-keys.ts';
 import { DEFAULT_DATA_DIR, issuesOf, readChannels, readPayments, unnamedGateways } from './config-providers.ts';
+import { RETENTION_VARIABLES, type RetentionSettings, retentionSettings } from './config-retention.ts';
 import { databaseProblems, isProduction, originProblems, redisProblems } from './config-safety.ts';
 import { readIdentityProvider } from './config-sign-in.ts';
 import { readTelemetry, type TelemetrySettings } from './config-telemetry.ts';
@@ -120,8 +121,7 @@ const Environment = z.object({
   MESSAGES_A_DAY: numbers(readMessageCaps, 'guest-sms=10,staff-email=500').default(DEFAULT_MESSAGE_CAPS),
   CORS_ORIGINS: origins.default([]),
   WEBHOOK_ALLOWED_HOSTS: z.string().default(''),
-  EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(400),
-  ARCHIVE_AFTER_DAYS: z.coerce.number().int().min(1).max(36_500).default(90),
+  ...RETENTION_VARIABLES,
   AGENCY_TIME_ZONE: z
     .string()
     .default('Asia/Dubai')
@@ -174,8 +174,9 @@ export interface Config extends FieldSettings, IncidentSettings {
   readonly agencyTimeZone: string;
   /** Payment providers that are on, in the order of `PAYMENT_PROVIDERS`. */
   readonly payments: readonly ConfiguredProvider[];
-  /** Webhook consumers that may be called although they are not public, as `host:port`; and how long events are kept. */
-  readonly webhooks: { readonly allowed: readonly string[]; readonly retentionDays: number };
+  /** Webhook consumers that may be called although they are not public, as `host:port`. */
+  readonly webhooks: { readonly allowed: readonly string[] };
+  readonly retention: RetentionSettings;
   /** Devices that speak HTTP: which hosts may be called, and how the requests are signed. */
   readonly amenities: { readonly hosts: readonly string[]; readonly signingSecret: string | null };
   /** By which people may sign in besides; null: off. */
@@ -198,6 +199,8 @@ const incomplete = (problems: readonly string[]): ConfigError =>
   new ConfigError(`The environment is not complete:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
 
 type Variables = Readonly<Record<string, string | undefined>>;
+/** That of the process, for a neighbour. */
+export const environmentOfProcess = (): Variables => process.env;
 /** For the programs that change the schema, by another account than the rest where `OWNER_DATABASE_URL` names one. */
 const asOwner = ({ OWNER_DATABASE_URL, ...environment }: Variables): Variables =>
   OWNER_DATABASE_URL ? { ...environment, DATABASE_URL: OWNER_DATABASE_URL } : environment;
@@ -217,33 +220,21 @@ export const readMigrationConfig = (environment: Variables = process.env) => ({
   appPassword: environment['APP_DATABASE_PASSWORD'] || undefined,
 });
 
-export interface MaintenanceConfig {
+export interface MaintenanceConfig extends RetentionSettings {
   readonly databaseUrl: string;
   readonly logLevel: string;
-  readonly archiveAfterDays: number;
-  readonly eventRetentionDays: number;
 }
 
-/** For the program that moves history. Throws `ConfigError`. */
+/** For the program that moves and deletes history. Throws `ConfigError`. */
 export function readMaintenanceConfig(environment: Variables = process.env): MaintenanceConfig {
   const given = givenIn(asOwner(environment));
-  const parsed = Environment.pick({
-    DATABASE_URL: true,
-    NODE_ENV: true,
-    ALLOW_PLAINTEXT: true,
-    LOG_LEVEL: true,
-    ARCHIVE_AFTER_DAYS: true,
-    EVENT_RETENTION_DAYS: true,
-  }).safeParse(given);
+  const parsed = Environment.pick({ DATABASE_URL: true, NODE_ENV: true, ALLOW_PLAINTEXT: true, LOG_LEVEL: true })
+    .extend(RETENTION_VARIABLES)
+    .safeParse(given);
   const problems = parsed.success ? databaseProblems(parsed.data) : issuesOf(parsed.error, given);
   if (!parsed.success || problems.length > 0) throw incomplete(problems);
-  const { DATABASE_URL, LOG_LEVEL, ARCHIVE_AFTER_DAYS, EVENT_RETENTION_DAYS } = parsed.data;
-  return {
-    databaseUrl: DATABASE_URL,
-    logLevel: LOG_LEVEL,
-    archiveAfterDays: ARCHIVE_AFTER_DAYS,
-    eventRetentionDays: EVENT_RETENTION_DAYS,
-  };
+  const { DATABASE_URL: databaseUrl, LOG_LEVEL: logLevel, ...kept } = parsed.data;
+  return { databaseUrl, logLevel, ...retentionSettings(kept) };
 }
 
 export interface AccountConfig {
@@ -339,7 +330,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     corsOrigins: env.CORS_ORIGINS,
     agencyTimeZone: env.AGENCY_TIME_ZONE,
     payments: payments.on,
-    webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },
+    webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS) },
+    retention: retentionSettings(env),
     amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },
     identityProvider: identityProvider.on,
     telemetry: telemetry.on,

@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const [option, ...rest] = process.argv.slice(2);
   if (rest.length > 0 || (option !== undefined && option !== '--daily'))
     throw new Error('usage: npm run maintain [-- --daily]');
-  const { databaseUrl, logLevel, archiveAfterDays, eventRetentionDays } = readMaintenanceConfig();
+  const { databaseUrl, logLevel, ...retention } = readMaintenanceConfig();
   const log = createLogger('maintain', logLevel);
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
     }),
   );
   const between = async (): Promise<void> => ending.signal.throwIfAborted();
-  const parts: MaintenanceParts = { db, log, archiveAfterDays, eventRetentionDays, between };
+  const parts: MaintenanceParts = { db, log, ...retention, between };
   const round = async (): Promise<void> => {
     if ((await maintain(parts)) === null) log.warn('another maintenance runs');
     else log.info('maintenance done');

@@ -3,12 +3,18 @@ import type { Db } from './db/client.ts';
 import { isUnreachable } from './db/errors.ts';
 import { analyze, dropPartition, makeAhead, PARTITIONED, partitionsOf } from './db/partitions.ts';
 import { forgetPlaces, mayForgetAll } from './domain/events/feed.ts';
+import { pruneNotices } from './domain/incidents/notices.ts';
+import { pruneDevMail } from './domain/messages/delivery-mailbox.ts';
+import { pruneContents } from './domain/notifications/store/contents.ts';
 import { pruneOneTimes } from './domain/people/one-time.ts';
 import { pruneSessions } from './domain/people/sessions.ts';
 import { forgetCodes } from './domain/properties/amenities.ts';
+import { prunePhotos } from './domain/tasks/photos.ts';
+import { pruneAttempts } from './domain/webhooks/store.ts';
 import { archiveOrders } from './engine/store/outbox.ts';
 import { pause } from './kernel/clock.ts';
 import type { Logger } from './kernel/log.ts';
+import { DEFAULT_RETENTION, type KeptDays, type KeptKind } from './kernel/retention.ts';
 
 /** What takes history out of the hot tables (docs/adr/0020): not the app's work, and nothing that the app waits for. */
 
@@ -19,6 +25,10 @@ export interface MaintenanceParts {
   readonly archiveAfterDays: number;
   /** Events may be deleted after so many days. */
   readonly eventRetentionDays: number;
+  /** Other records after so many; by default as the program's own default. */
+  readonly keptDays?: KeptDays;
+  /** What must not be deleted now, whatever its age; default: nothing. */
+  readonly isHeld?: (kind: KeptKind) => boolean;
   /** Awaited between any two steps that are committed on their own; throws when the program is to end. */
   readonly between: () => Promise<void>;
 }
@@ -26,10 +36,13 @@ export interface MaintenanceParts {
 /** What was done for one table. */
 export interface TableReport {
   readonly table: string;
-  /** Partitions that were made and dropped, and rows that were moved to another table or, of the sign-in, deleted. */
+  /** Partitions that were made and dropped, rows that were moved to another table, and rows that were deleted by their age. */
   readonly made: number;
   readonly dropped: number;
   readonly moved: number;
+  readonly pruned: number;
+  /** Nothing was deleted, as it is held (`LEGAL_HOLD`). */
+  readonly held?: true;
   /** Partitions that it has now; none: it is not cut. */
   readonly partitions: number;
   /** On disk, with indexes. */
@@ -56,22 +69,42 @@ export async function maintain(parts: MaintenanceParts): Promise<readonly TableR
 }
 
 /** What one table needs. */
-type Work = (parts: MaintenanceParts) => Promise<Pick<TableReport, 'made' | 'dropped' | 'moved'>>;
+type Done = Pick<TableReport, 'made' | 'dropped' | 'moved' | 'pruned' | 'held'>;
+type Work = (parts: MaintenanceParts) => Promise<Done>;
+const NOTHING: Done = { made: 0, dropped: 0, moved: 0, pruned: 0 };
+
+/** By age alone, of some days. */
+const days =
+  (kind: keyof KeptDays, prune: (db: Db, days: number, limit: number) => Promise<number>): Work =>
+  ({ keptDays = DEFAULT_RETENTION, ...parts }) =>
+    pruned(parts, kind, (db, limit) => prune(db, keptDays[kind], limit));
+
+/** What is deleted of a table that is cut, besides. */
+const OF_CUT: Readonly<Record<string, Work>> = {
+  domain_event: async (parts) =>
+    parts.isHeld?.('events') ? { ...NOTHING, held: true } : { ...NOTHING, dropped: await dropForgotten(parts) },
+  dev_mail: days('mailbox', pruneDevMail),
+  notification_content: days('messages', pruneContents),
+};
 
 const WORK: readonly (readonly [table: string, work: Work])[] = [
   ...PARTITIONED.map((spec): readonly [string, Work] => [
     spec.table,
     async (parts) => {
       const made = await makeAhead(parts.db, spec);
-      const dropped = spec.table === 'domain_event' ? await dropForgotten(parts) : 0;
+      const done = (await OF_CUT[spec.table]?.(parts)) ?? NOTHING;
       await analyze(parts.db, spec.table);
-      return { made: made.length, dropped, moved: 0 };
+      return { ...done, made: made.length };
     },
   ]),
-  ['one_time', (parts) => pruned(parts, pruneOneTimes)],
-  ['session', (parts) => pruned(parts, pruneSessions)],
-  ['amenity_grant', (parts) => pruned(parts, forgetCodes)],
-  ['outbox', async (parts) => ({ made: 0, dropped: 0, moved: await archiveAllOrders(parts) })],
+  ['one_time', (parts) => pruned(parts, 'links', pruneOneTimes)],
+  ['session', (parts) => pruned(parts, 'sessions', pruneSessions)],
+  // Whatever is held: a code that opens a door is no record.
+  ['amenity_grant', (parts) => prunedInSlices(parts, forgetCodes)],
+  ['task_photo', days('photos', prunePhotos)],
+  ['webhook_attempt', days('webhook-attempts', pruneAttempts)],
+  ['incident_notice', days('notices', pruneNotices)],
+  ['outbox', async (parts) => ({ ...NOTHING, moved: await archiveAllOrders(parts) })],
 ];
 
 /** A table that cannot be maintained keeps none of the others back. */
@@ -114,15 +147,23 @@ async function sizeOf(db: Db, table: string): Promise<Pick<TableReport, 'partiti
 const PRUNED_AT_ONCE = 1_000;
 
 async function pruned(
-  { db, between }: MaintenanceParts,
+  { db, between, isHeld = () => false }: MaintenanceParts,
+  kind: KeptKind,
   prune: (db: Db, limit: number) => Promise<number>,
-): Promise<Pick<TableReport, 'made' | 'dropped' | 'moved'>> {
-  let moved = 0;
-  for (let some = PRUNED_AT_ONCE; some === PRUNED_AT_ONCE; moved += some) {
+): Promise<Done> {
+  return isHeld(kind) ? { ...NOTHING, held: true } : prunedInSlices({ db, between }, prune);
+}
+
+async function prunedInSlices(
+  { db, between }: Pick<MaintenanceParts, 'db' | 'between'>,
+  prune: (db: Db, limit: number) => Promise<number>,
+): Promise<Done> {
+  let gone = 0;
+  for (let some = PRUNED_AT_ONCE; some === PRUNED_AT_ONCE; gone += some) {
     await between();
     some = await prune(db, PRUNED_AT_ONCE);
   }
-  return { made: 0, dropped: 0, moved };
+  return { ...NOTHING, pruned: gone };
 }
 
 const FORGOTTEN_AT_ONCE = 5_000;

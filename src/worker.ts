@@ -52,7 +52,8 @@ async function main(): Promise<void> {
     sender,
     now: () => systemClock.now(),
     random: () => randomBetween(0, 1),
-    retentionDays: config.webhooks.retentionDays,
+    retentionDays: config.retention.eventRetentionDays,
+    isHeld: config.retention.isHeld,
     deliver: (limit: number) => deliverDue(delivery, { limit }),
     plan: (limit: number) => planDueReminders(db, limit),
   };

@@ -102,8 +102,8 @@ const pools = new WeakMap<Db, PostgresPool>();
 /** The pool behind a database. Throws for one that was not made here, such as a transaction. */
 export const poolOf = (db: Db): PostgresPool => required(pools.get(db), 'the pool of a database');
 
-/** Of a connection, to write to it less often; not in the types of pg. */
-function socketOf(client: object): Writable | null {
+/** Of a connection, to write to it less often, or to cut it; not in the types of pg. */
+export function socketOf(client: object): Writable | null {
   const connection: unknown = Reflect.get(client, 'connection');
   const stream: unknown = connection instanceof Object ? Reflect.get(connection, 'stream') : null;
   return stream instanceof Writable ? stream : null;

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
+import { CompiledQuery, Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { hearErrors } from './client.ts';
@@ -25,6 +26,41 @@ export async function migrate(databaseUrl: string): Promise<readonly string[]> {
   } finally {
     await db.destroy();
   }
+}
+
+/** Brings an empty database to the schema of one migration, as a part of a transaction. Throws when this build does not have it. */
+export async function migrateTo(tx: Transaction<Database>, name: string): Promise<void> {
+  const { error } = await createMigrator(tx).migrateTo(name);
+  if (error) throw error;
+}
+
+export interface MigrationSum {
+  readonly name: string;
+  /** SHA-256 of the file, in hex, as `migrations/checksums.txt` has it. */
+  readonly sha256: string;
+}
+
+/** All migrations of this build, in order. */
+export async function migrationSums(): Promise<readonly MigrationSum[]> {
+  const files = (await fs.readdir(MIGRATIONS)).toSorted();
+  const known = files.flatMap((file) => {
+    const name = MIGRATION_FILE.exec(file)?.[1];
+    return name === undefined ? [] : [{ file, name }];
+  });
+  return Promise.all(
+    known.map(async ({ file, name }) => ({
+      name,
+      sha256: createHash('sha256')
+        .update(await fs.readFile(path.join(MIGRATIONS, file)))
+        .digest('hex'),
+    })),
+  );
+}
+
+/** Those that a database has applied, in order. */
+export async function migrationsOf(db: Kysely<Database>): Promise<readonly string[]> {
+  const { rows } = await sql<{ name: string }>`SELECT name FROM kysely_migration ORDER BY name`.execute(db);
+  return rows.map(({ name }) => name);
 }
 
 /** True when a migration of this build has not been applied to the database. One small statement: programs ask while they are busy. */

@@ -105,14 +105,31 @@ export async function makeAhead(db: Db, spec: PartitionedTable): Promise<readonl
   const wanted = grid.boundaryAfter(await newestKey(db, spec), 1 + AHEAD);
   const made: string[] = [];
   for (;;) {
-    const low = (await partitionsOf(db, table)).find(({ name }) => name === `${table}_open`)?.low;
-    if (low === undefined || low === null) throw new Error(`${table} has no open partition`);
+    const low = await openFrom(db, spec);
     if (!grid.isBefore(low, wanted)) return made;
     const name = `${table}_from_${grid.nameFrom(low)}`;
     const isEmpty = await hasNoRows(db, spec, low);
     // With rows in it, it ends where none will come before it has ended.
     await closeAt(db, spec, { name, low, until: isEmpty ? grid.boundaryAfter(low, 1) : wanted, isEmpty });
     made.push(name);
+  }
+}
+
+/** The first key of the open partition. */
+export async function openFrom(db: Db, { table }: PartitionedTable): Promise<string> {
+  const low = (await partitionsOf(db, table)).find(({ name }) => name === `${table}_open`)?.low;
+  if (low === undefined || low === null) throw new Error(`${table} has no open partition`);
+  return low;
+}
+
+/** Partitions of a table that nobody uses yet, up to where the open one is to begin. As a part of a transaction. */
+export async function makeUntil(tx: Db, spec: PartitionedTable, until: string): Promise<void> {
+  const grid = gridOf(spec);
+  for (let low = await openFrom(tx, spec); grid.isBefore(low, until); low = await openFrom(tx, spec)) {
+    const { table } = spec;
+    await sql`SELECT make_like(${`${table}_next`}, ${`${table}_open`})`.execute(tx);
+    const name = `${table}_from_${grid.nameFrom(low)}`;
+    await sql`SELECT close_partition(${table}, ${grid.boundaryAfter(low, 1)}, ${name})`.execute(tx);
   }
 }
 

@@ -14,6 +14,7 @@ import type { WebhookDeps } from '../domain/webhooks/deliver.ts';
 import { endpointsDue } from '../domain/webhooks/store.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
 import type { Logger } from '../kernel/log.ts';
+import type { KeptKind } from '../kernel/retention.ts';
 import type { COMPENSATION_QUEUE, FORWARD_QUEUE, QueueName } from '../queues/names.ts';
 import type { Schedule } from '../queues/schedules.ts';
 import { addUpTotals, endApprovals, lookAtIntegrity, nightlyWork, payOutDue, takeUpNewsAndRefunds } from './finance.ts';
@@ -46,6 +47,8 @@ export interface SweepParts extends WebhookDeps, DeliveryWork {
   readonly now: () => Date;
   /** How long events can be read from the feed. */
   readonly retentionDays: number;
+  /** What must not be deleted now, whatever its age; default: nothing. */
+  readonly isHeld?: (kind: KeptKind) => boolean;
 }
 
 export interface SweepRow<Parts> extends Schedule {

@@ -10,6 +10,7 @@ import { followDepartures } from '../domain/stays/access.ts';
 import { pruneFailures } from '../domain/sweeps/prune.ts';
 import { escalateEmergencies, sweepRecurrences } from '../domain/tasks/recurring.ts';
 import { deliverWebhooks, type WebhookDeps } from '../domain/webhooks/deliver.ts';
+import type { KeptKind } from '../kernel/retention.ts';
 import { startAccessChange } from '../sagas/change-access/start.ts';
 import { goesOn, type Rounds, untilFewer, untilNothing } from './rounds.ts';
 
@@ -90,8 +91,13 @@ export const callWebhooks = async (deps: WebhookDeps, run: Rounds) => ({
   served: await untilNothing(WEBHOOK_ROUNDS, run, () => deliverWebhooks(deps)),
 });
 
-export const forgetOldRecords = async ({ db, retentionDays }: { readonly db: Db; readonly retentionDays: number }) => ({
-  forgotten: await forgetEvents(db, retentionDays),
-  keys: await pruneKeys(db),
-  failures: await pruneFailures(db),
+export interface RetentionDeps {
+  readonly db: Db;
+  readonly retentionDays: number;
+  readonly isHeld?: (kind: KeptKind) => boolean;
+}
+export const forgetOldRecords = async ({ db, retentionDays, isHeld = () => false }: RetentionDeps) => ({
+  forgotten: isHeld('events') ? 0 : await forgetEvents(db, retentionDays),
+  keys: isHeld('keys') ? 0 : await pruneKeys(db),
+  failures: isHeld('failures') ? 0 : await pruneFailures(db),
 });

@@ -164,7 +164,7 @@ describe('package.json', () => {
 describe('.env.example', () => {
   it('explains every variable that the programs read', () => {
     const text = read('.env.example');
-    const sources = `${read('src/config.ts')}${read('src/config-sign-in.ts')}${read('src/config-incidents.ts')}${read('src/config-telemetry.ts')}`;
+    const sources = `${read('src/config.ts')}${read('src/config-sign-in.ts')}${read('src/config-incidents.ts')}${read('src/config-telemetry.ts')}${read('src/config-backup.ts')}${read('src/config-retention.ts')}`;
     const names = [...sources.matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map((match) => match[1] ?? '');
     expect(names.length).toBeGreaterThan(15);
     expect(names.filter((name) => name !== 'NODE_ENV' && !text.includes(`${name}=`))).toEqual([]);

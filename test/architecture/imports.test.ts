@@ -19,6 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   web: ['domain', 'kernel'],
   http: ['web', 'sagas', 'engine', 'domain', 'db', 'kernel', 'config'],
   ops: ['web', 'engine', 'domain', 'db', 'kernel'],
+  backup: ['engine', 'domain', 'db', 'kernel', 'config'],
   telemetry: ['queues', 'domain', 'db', 'kernel', 'config-telemetry'],
 };
 /** The folders of `domain`, lowest first. A folder imports from its own row only what stands before it there, and nothing of a later row. */

@@ -4,6 +4,7 @@ import { loadFacts } from '../../src/domain/messages/delivery-facts.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { NEXT_YEAR } from '../setup/dates.ts';
 import { restOf } from '../setup/engine.ts';
+import { tinyJpeg, tinyPng, tinyWebp } from '../setup/pictures.ts';
 import { type CallOptions, type System, startSystem } from '../setup/system.ts';
 
 /** Tasks are begun and completed over HTTP, and what follows happens once; on a real database and queue. */
@@ -98,7 +99,7 @@ const mailsAbout = async (id: string) => {
     .execute();
   return rows.map((row) => `${row.event} ${row.recipient_id}`);
 };
-const JPEG = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
+const JPEG = tinyJpeg(3);
 async function photo(id: string, photoId: string, bytes: Buffer = JPEG, as: CallOptions = cleaner) {
   const { app, headers } = await system.as(as);
   return app.request(`/api/production/tasks/${id}/photos/${photoId}`, {
@@ -404,7 +405,7 @@ describe('photos', () => {
     const { id } = await task();
     expect((await photo(id, 'photo-1')).status).toBe(201);
     expect((await photo(id, 'photo-1')).status).toBe(200);
-    const other = await photo(id, 'photo-1', Buffer.from([0xff, 0xd8, 0xff, 9]));
+    const other = await photo(id, 'photo-1', tinyJpeg(9));
     expect([other.status, ((await other.json()) as { code: string }).code]).toEqual([409, 'ALREADY_EXISTS']);
     const { app, headers } = await system.as(cleaner);
     const got = await app.request(`/api/production/tasks/${id}/photos/photo-1`, { headers });
@@ -419,8 +420,9 @@ describe('photos', () => {
   });
 
   it.each([
-    ['a PNG', Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0]), 201],
-    ['a WebP', Buffer.from('RIFF0000WEBPVP8 ', 'latin1'), 201],
+    ['a PNG', tinyPng(), 201],
+    ['a WebP', tinyWebp(), 201],
+    ['the beginning of a PNG', tinyPng().subarray(0, 40), 415],
     ['a page', Buffer.from('<html><script>alert(1)</script>'), 415],
     ['nothing', Buffer.alloc(0), 400],
     ['too much', Buffer.concat([JPEG, Buffer.alloc(2 * 1024 * 1024)]), 413],

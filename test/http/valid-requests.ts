@@ -6,6 +6,7 @@ import { explainDifference } from '../../src/domain/finance/difference-resource.
 import { endpointName, POLICIES } from '../../src/http/policy.ts';
 import { addSaga, payStay, refundStay, seedMoneyStay } from '../setup/ledger.ts';
 import { feeDifference } from '../setup/movements.ts';
+import { tinyJpeg } from '../setup/pictures.ts';
 import { API, addReservation, at, type Call, type Http } from './harness.ts';
 
 /**
@@ -334,7 +335,7 @@ const newLimits = {
   expiresHours: 168,
   accountWaitHours: 72,
 };
-const JPEG = (last: number) => Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, last]);
+
 const CSV = (reference: string) =>
   `type,reference,provider_id,amount,currency,fee,date,settled\ncharge,${reference},ch-${reference},10.00,AED,,2024-03-01,no\n`;
 const cleaner: Call = { as: 'CLEANER', sub: 'cleaner-1' };
@@ -461,10 +462,10 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     prepare: async (http) => ({
       ...cleaner,
       path: `${API}/tasks/${await addTask()(http)}/photos/photo-1`,
-      raw: JPEG(1),
+      raw: tinyJpeg(1),
       headers: { 'content-type': 'image/jpeg' },
     }),
-    other: (request) => ({ ...request, raw: JPEG(2) }),
+    other: (request) => ({ ...request, raw: tinyJpeg(2) }),
   },
   'POST me/calendar': {
     prepare: async () => ({ ...cleaner, path: `${API}/me/calendar` }),

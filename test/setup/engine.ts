@@ -124,6 +124,8 @@ export async function createTestbed(
   definitions: readonly SagaDefinition[],
   ports: Ports = NO_PORTS,
   own?: TestDatabase,
+  /** False: one installation alone has the database, whose schema stays as migrations make it. */
+  isShared = true,
 ): Promise<Testbed> {
   const database = own ?? (await createTestDatabase());
   const redisUrl = inject('redisUrl');
@@ -136,7 +138,7 @@ export async function createTestbed(
   const living = new Set<TestProcess>();
   const clients: pg.Client[] = [];
   const prefixes = new Set<string>();
-  await sql.raw(CHAOS).execute(db);
+  if (isShared) await sql.raw(CHAOS).execute(db);
 
   return {
     url: database.url,

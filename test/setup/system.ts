@@ -46,10 +46,18 @@ export async function startSystem(
   overrides: Partial<AppDeps> = {},
   others: readonly ConfiguredProvider[] = [],
 ): Promise<System> {
-  const clock = simulated?.clock ?? systemClock;
   const sandbox = await openSandbox(others);
   const bed = await createTestbed(DEFINITIONS, sandbox.ports, simulated);
   const process = await bed.start({ prefix: bed.newPrefix() });
+  return systemOf({ bed, process, sandbox }, { clock: simulated?.clock ?? systemClock, ...overrides });
+}
+
+/** On a process that runs already. */
+export function systemOf(
+  { bed, process, sandbox }: Pick<System, 'bed' | 'process' | 'sandbox'>,
+  overrides: Partial<AppDeps> = {},
+): System {
+  const clock = overrides.clock ?? systemClock;
   const app = createApp({
     db: process.db,
     orchestrator: process.engine.orchestrator,

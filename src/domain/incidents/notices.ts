@@ -147,3 +147,15 @@ export async function noticesOf(db: Db, incidentId: string): Promise<readonly No
     lastError: last_error,
   }));
 }
+
+/** Deletes some that ended so many days ago, of incidents that are over for as long, and of digests; answers how many. */
+export async function pruneNotices(db: Db, days: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM incident_notice WHERE id IN (
+      SELECT n.id FROM incident_notice n LEFT JOIN incident i ON i.id = n.incident_id
+       WHERE n.ended_at < now() - ${days}::int * interval '1 day'
+         AND (n.incident_id IS NULL OR i.closed_at < now() - ${days}::int * interval '1 day') ORDER BY n.id LIMIT ${limit}::int)`.execute(
+    db,
+  );
+  return Number(numAffectedRows ?? 0n);
+}

@@ -142,3 +142,14 @@ async function openMails<
   const subjects = await openColumn(db, 'dev_mail.subject', 'subject', recipients, row);
   return await openColumn(db, 'dev_mail.body', 'body', subjects, row);
 }
+
+/** Deletes some mails that are so many days old, the oldest first; answers how many. */
+export async function pruneDevMail(db: Db, days: number, limit: number): Promise<number> {
+  // The mailbox has an index of its ids only, and the older mail has the smaller one.
+  const { rows } = await sql<{ id: number }>`
+    SELECT m.id FROM (SELECT id, received_at FROM dev_mail ORDER BY id LIMIT ${limit}::int) m
+     WHERE m.received_at < now() - ${days}::int * interval '1 day'`.execute(db);
+  const ids = rows.map(({ id }) => id);
+  if (ids.length > 0) await sql`DELETE FROM dev_mail WHERE id = ANY (${ids}::bigint[])`.execute(db);
+  return ids.length;
+}

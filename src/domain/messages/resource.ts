@@ -85,7 +85,7 @@ export async function getNotification(db: Db | Tx, id: string, agentId: string |
   return notificationView(row);
 }
 
-/** The content that was sent. Throws `NOT_FOUND`, also for what has not been sent. */
+/** The content that was sent. Throws `NOT_FOUND`, also for what has not been sent, or is so old that its text was deleted. */
 export async function notificationContent(db: Db, id: string) {
   const row = await db
     .selectFrom('notification_content as c')
@@ -93,7 +93,7 @@ export async function notificationContent(db: Db, id: string) {
     .select(['c.subject', 'c.body', 'n.locale', 'n.template_version as templateVersion'])
     .where('n.id', '=', id)
     .executeTakeFirst();
-  if (!row) throw new RoomyError('NOT_FOUND', { text: 'Nothing was sent' });
+  if (!row) throw new RoomyError('NOT_FOUND', { text: 'Nothing was sent, or its text is not kept any more' });
   const subject = await openField(db, 'notification_content.subject', id, row.subject);
   const body = await openField(db, 'notification_content.body', id, row.body);
   // Its recipient is erased.

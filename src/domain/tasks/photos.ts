@@ -1,7 +1,8 @@
+import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { PhotoType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
+import { barePicture } from './pictures/bare.ts';
 import { assertOwnTask, lockOwnTask, type WorkScope } from './work.ts';
 
 /** Photos of a task. The one who takes a photo chooses its id, so that sending it twice stores it once. */
@@ -14,23 +15,15 @@ export interface NewPhoto {
   readonly bytes: Buffer;
 }
 
-/** By its first bytes, whatever the sender calls it; null: no picture that a browser surely shows. */
-export function photoTypeOf(bytes: Buffer): PhotoType | null {
-  const starts = (...magic: readonly number[]): boolean => magic.every((byte, at) => bytes[at] === byte);
-  if (starts(0xff, 0xd8, 0xff)) return 'image/jpeg';
-  if (starts(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return 'image/png';
-  if (bytes.toString('latin1', 0, 4) === 'RIFF' && bytes.toString('latin1', 8, 12) === 'WEBP') return 'image/webp';
-  return null;
-}
-
 /**
- * True when it is new. Throws `TASK_NOT_FOUND`, `UNSUPPORTED_MEDIA_TYPE`, `ALREADY_EXISTS` for other bytes under the same
- * id, and `VALIDATION_FAILED` when the task has enough of them.
+ * Keeps it without what a camera has written into it. True when it is new. Throws `TASK_NOT_FOUND`, `UNSUPPORTED_MEDIA_TYPE`,
+ * `ALREADY_EXISTS` for another photo under the same id, and `VALIDATION_FAILED` when the task has enough of them.
  */
 export async function addPhoto(tx: Tx, photo: NewPhoto, scope: WorkScope, uploadedBy: string): Promise<boolean> {
-  const { taskId, photoId, bytes } = photo;
-  const contentType = photoTypeOf(bytes);
-  if (contentType === null) throw new RoomyError('UNSUPPORTED_MEDIA_TYPE', { text: 'A JPEG, PNG or WebP is needed' });
+  const { taskId, photoId } = photo;
+  const bare = barePicture(photo.bytes);
+  if (bare === null) throw new RoomyError('UNSUPPORTED_MEDIA_TYPE', { text: 'A whole JPEG, PNG or WebP is needed' });
+  const { contentType, bytes } = bare;
   // One at a time for a task, so that the count holds.
   await lockOwnTask(tx, taskId, scope);
   const sha256 = sha256OfBytes(bytes);
@@ -41,7 +34,8 @@ export async function addPhoto(tx: Tx, photo: NewPhoto, scope: WorkScope, upload
     .where('id', '=', photoId)
     .executeTakeFirst();
   if (known) {
-    if (known.sha256.equals(sha256)) return false;
+    // Those of before were kept as they came.
+    if ([sha256, sha256OfBytes(photo.bytes)].some((digest) => known.sha256.equals(digest))) return false;
     throw new RoomyError('ALREADY_EXISTS', { details: { id: photoId } });
   }
   const { count } = await tx
@@ -71,7 +65,9 @@ export async function readPhoto(db: Db, taskId: string, photoId: string, scope: 
     .where('id', '=', photoId)
     .executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND', { details: { id: photoId } });
-  return { contentType: row.content_type, bytes: row.bytes, tag: row.sha256.toString('hex') };
+  // Those that were stored before photos were kept bare are given out bare.
+  const bytes = barePicture(row.bytes)?.bytes ?? row.bytes;
+  return { contentType: row.content_type, bytes, tag: `${row.sha256.toString('hex')}-bare` };
 }
 
 /** Throws `REFERENCE_NOT_FOUND` for a photo that was never sent. */
@@ -86,4 +82,14 @@ export async function assertPhotos(tx: Tx, taskId: string, photoIds: readonly st
   const known = new Set(rows.map((row) => row.id));
   const missing = photoIds.filter((id) => !known.has(id));
   if (missing.length > 0) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'photos', missing } });
+}
+
+/** Deletes some photos that are so many days old, of tasks that are over; answers how many. */
+export async function prunePhotos(db: Db, days: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM task_photo WHERE (task_id, id) IN (
+      SELECT p.task_id, p.id FROM task_photo p JOIN task t ON t.id = p.task_id
+       WHERE p.created_at < now() - ${days}::int * interval '1 day' AND t.status NOT IN ('UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS')
+       ORDER BY p.created_at LIMIT ${limit}::int)`.execute(db);
+  return Number(numAffectedRows ?? 0n);
 }

@@ -146,3 +146,12 @@ export async function releaseEndpoint(db: Db, { id, fence }: HeldEndpoint): Prom
 export async function insertAttempt(tx: Tx, row: InsertObject<Database, 'webhook_attempt'>): Promise<void> {
   await tx.insertInto('webhook_attempt').values(row).execute();
 }
+
+/** Deletes some calls that are so many days old, the oldest first; answers how many. */
+export async function pruneAttempts(db: Db, days: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM webhook_attempt WHERE id IN (
+      SELECT a.id FROM (SELECT id, at FROM webhook_attempt ORDER BY id LIMIT ${limit}::int) a
+       WHERE a.at < now() - ${days}::int * interval '1 day')`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}

@@ -42,7 +42,7 @@ export const WORK: OperationTexts = {
   },
   [`PUT ${TASKS}/:id/photos/:photoId`]: {
     id: 'putTaskPhoto',
-    text: 'Adds a photo under an id that the client chooses: JPEG, PNG or WebP, at most 2 MiB, sent as the body. The same bytes again answer 200 and are stored once; other bytes under the same id are `ALREADY_EXISTS`.',
+    text: 'Adds a photo under an id that the client chooses: JPEG, PNG or WebP, at most 2 MiB, sent as the body. What a camera has written into it (place, time, device, previews) is left out, without a change of its pixels; it is turned as before. A picture that is not whole is `UNSUPPORTED_MEDIA_TYPE`. The same bytes again answer 200 and are stored once; other bytes under the same id are `ALREADY_EXISTS`.',
   },
   [`GET ${TASKS}/:id/photos/:photoId`]: {
     id: 'getTaskPhoto',
