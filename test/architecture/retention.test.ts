@@ -37,6 +37,7 @@ const KEPT: Readonly<Record<keyof Database, KeptKind | keyof typeof REASONS>> = 
   audit_seal: TRAIL,
   calendar_feed: RULES,
   check_out_report: RECORDS,
+  data_key: RECORDS,
   dev_mail: 'mailbox',
   difference: BOOKS,
   domain_event: 'events',
