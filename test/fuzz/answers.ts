@@ -95,8 +95,12 @@ function undocumented(
   // A page of a refusal, for who asks for one: no client reads a code in it.
   if (type === 'text/html' && status >= 400)
     return target.startsWith(`${API}/`) ? 'answers a program with a page' : null;
-  if (status === 204 || status === 304) return text === '' ? null : `answers ${status} with a body`;
+  if ((status === 204 || status === 304) && text !== '') return `answers ${status} with a body`;
+  const isBare = status === 204 || status === 304;
+  const declares = objectAt(operation.operation, 'responses')[String(status)] !== undefined;
+  if (isBare && !declares) return `answers ${status}, which is not declared`;
   return (
-    contract.problemOfAnswer(operation, status, type, body) ?? contract.problemOfHeaders(operation, status, headers)
+    (isBare ? null : contract.problemOfAnswer(operation, status, type, body)) ??
+    contract.problemOfHeaders(operation, status, headers)
   );
 }

@@ -16,6 +16,7 @@ it(`refuses ${inputs} inputs of seed ${seed} without a fault, a leak or a write`
   for (let made = 0, round = 0; made < inputs; made += ROUND, round += 1) {
     const report = await runRound(seed + round, Math.min(ROUND, inputs - made));
     reports.push(report);
+    for (const fault of report.faults) console.log(`FAULT of seed ${seed + round}: ${fault}`);
     console.log(
       `seed ${seed + round}: ${report.inputs} inputs, ${report.faults.length} faults, ${report.limited} at a limit`,
     );
