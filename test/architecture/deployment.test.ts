@@ -29,11 +29,13 @@ describe('docker-compose.yml', () => {
   it('has every part, and migrates once before the programs start', () => {
     expect(Object.keys(services).toSorted()).toEqual([
       'api',
+      'api-2',
       'background',
       'mail',
       'maintain',
       'migrate',
       'postgres',
+      'proxy',
       'redis',
       'worker',
     ]);
@@ -78,7 +80,10 @@ describe('docker-compose.yml', () => {
   it('O1, C1: publishes the operators’ port on this machine only, where the programs have it by themselves', () => {
     const ports = Object.values(services).flatMap((service) => [service['ports'] ?? []].flat().map(String));
     expect(ports.length).toBeGreaterThan(1);
-    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+    const open = ports.filter((port) => !port.startsWith('127.0.0.1:'));
+    // Of the proxy, which is there with its profile only.
+    expect(open).toEqual([services['proxy']?.['ports']].flat());
+    expect([services['proxy']?.['profiles'], services['api-2']?.['profiles']]).toEqual([['edge'], ['edge']]);
     const keys = { JWT_KEYS: 'k1:0123456789abcdef0123456789abcdef' };
     const { ops } = readConfig({ NODE_ENV: 'test', DATABASE_URL: 'postgres://x', REDIS_URL: 'redis://x', ...keys });
     expect(ops?.host).toBe('127.0.0.1');
@@ -99,7 +104,7 @@ describe('docker-compose.yml', () => {
       const runsOn = !['maintain', 'migrate'].includes(name);
       if (runsOn) expect(service, name).toHaveProperty('healthcheck.test');
       const mounted = [service['volumes'] ?? []].flat().map(String);
-      expect(mounted.filter((volume) => !/^(?:roomy|postgres|redis):/.test(volume))).toEqual([]);
+      expect(mounted.filter((volume) => !/^(?:roomy|postgres|redis|proxy):/.test(volume))).toEqual([]);
     }
     for (const name of ['postgres', 'redis']) expect(services[name]).not.toHaveProperty('ports');
   });
@@ -107,8 +112,19 @@ describe('docker-compose.yml', () => {
   it('C1: lets the programs that call gateways, mail servers and webhooks out, and no database', () => {
     const all = Object.keys(services);
     expect(all.flatMap(networksOf).filter((network) => !(network in networks))).toEqual([]);
-    expect(all.filter(hasWayOut).toSorted()).toEqual(['api', 'background', 'mail', 'worker']);
-    expect(all.filter((name) => !networksOf(name).includes('internal'))).toEqual([]);
+    expect(all.filter(hasWayOut).toSorted()).toEqual(['api', 'api-2', 'background', 'mail', 'proxy', 'worker']);
+    // The proxy reaches the APIs, and neither database.
+    expect(all.filter((name) => !networksOf(name).includes('internal'))).toEqual(['proxy']);
+    expect(all.filter((name) => networksOf(name).includes('front')).toSorted()).toEqual(['api', 'api-2', 'proxy']);
+  });
+
+  it('puts a proxy that knows both APIs, and no sticky sessions, in front of them with the profile `edge`', () => {
+    const caddy = read('deploy/caddy/Caddyfile');
+    expect(caddy).toMatch(/^\treverse_proxy api:3000 api-2:3000 \{$/m);
+    expect(caddy).toContain('lb_policy round_robin');
+    expect(caddy).toContain('flush_interval -1');
+    const [api, second] = [services['api'], services['api-2']];
+    expect({ ...second, profiles: 0, ports: 0, networks: 0 }).toEqual({ ...api, profiles: 0, ports: 0, networks: 0 });
   });
 
   it('starts programs that exist', () => {

@@ -40,6 +40,9 @@ export function answerStream(
   });
   // The framework says `no-cache`, which lets a cache keep it.
   answer.headers.set('Cache-Control', 'no-store');
+  // It speaks for the connection as well, which is the server's matter: kept alive against the client's word, or behind a body that
+  // nobody has read, it would take what follows for another request.
+  for (const name of ['Connection', 'Transfer-Encoding']) answer.headers.delete(name);
   return answer;
 }
 

@@ -55,6 +55,10 @@ const close = createRoute({
   summary: 'Take the address of my calendar back',
   responses: { 204: { description: 'Nobody reads it any more' }, ...refusals() },
 });
+/** To ask for it again with. */
+const SAID = {
+  ETag: { description: 'What it says, to be sent as `If-None-Match`', schema: { type: 'string' as const } },
+};
 const feed = createRoute({
   method: 'get',
   path: '/calendar/{file}',
@@ -62,7 +66,12 @@ const feed = createRoute({
   summary: 'A calendar (iCalendar); whoever has the address may read it',
   request: { params: FeedParams },
   responses: {
-    200: { description: 'The calendar', content: { 'text/calendar': { schema: { type: 'string' as const } } } },
+    200: {
+      description: 'The calendar',
+      headers: SAID,
+      content: { 'text/calendar': { schema: { type: 'string' as const } } },
+    },
+    304: { description: 'It says what `If-None-Match` names', headers: SAID },
     ...refusals('NOT_FOUND', 'VALIDATION_FAILED'),
   },
 });

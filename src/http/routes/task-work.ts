@@ -105,6 +105,10 @@ const putPhoto = createRoute({
     ...bodyRefusals('TASK_NOT_FOUND', 'ALREADY_EXISTS'),
   },
 });
+/** To ask for it again with. */
+const UNCHANGING = {
+  ETag: { description: 'Its bytes, to be sent as `If-None-Match`', schema: { type: 'string' as const } },
+};
 const getPhoto = createRoute({
   method: 'get',
   path: `${PATH}/{id}/photos/{photoId}`,
@@ -112,7 +116,8 @@ const getPhoto = createRoute({
   summary: 'Get a photo of a task',
   request: { params: PhotoParams },
   responses: {
-    200: { description: 'The photo', content: PICTURES },
+    200: { description: 'The photo', headers: UNCHANGING, content: PICTURES },
+    304: { description: 'It is the one that `If-None-Match` names', headers: UNCHANGING },
     ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'NOT_FOUND'),
   },
 });
