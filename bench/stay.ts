@@ -42,6 +42,7 @@ export interface StayPlan {
   readonly concurrency: number;
   /** Confirmed at once, in each round. */
   readonly burst: number;
+  /** So many a second, for so long, in each round. */
   readonly ratePerSecond: number;
   readonly rateSeconds: number;
   readonly idleSeconds: number;
@@ -56,7 +57,7 @@ const KIB = 1_024;
 
 /** How many stays `measureStay` confirms. */
 export const staysFor = ({ rounds, burst, ratePerSecond, rateSeconds }: StayPlan): number =>
-  WARM_UP + rounds * burst + ratePerSecond * rateSeconds;
+  WARM_UP + rounds * (burst + ratePerSecond * rateSeconds);
 
 export async function measureStay(system: System, plan: StayPlan): Promise<StayFigures> {
   const { concurrency, rounds, ratePerSecond, rateSeconds } = plan;
@@ -74,27 +75,28 @@ export async function measureStay(system: System, plan: StayPlan): Promise<StayF
   await system.settle();
 
   const bursts: DrainedStay[] = [];
+  const atRates: DrainedStay[] = [];
   const lives: Record<LaterAction, Measured>[] = [];
   for (let no = 1; no <= rounds; no += 1) {
     const from = take(plan.burst);
     const burst = await drained(system, atOnce(plan.burst), from);
     bursts.push(burst);
     lives.push(await live(system, atOnce, { from, stays: plan.burst }));
+    await system.settle();
+    const units = ratePerSecond * rateSeconds;
+    const steady = { loop: 'open', perSecond: ratePerSecond, seconds: rateSeconds, maxUnits: units } as const;
+    const atRate = await drained(system, steady, take(units));
+    atRates.push(atRate);
+    const cpu = [burst, atRate].map(({ cpuMsPerStay }) => cpuMsPerStay?.toFixed(1) ?? 'n/a');
     console.log(
-      `  round ${no}: ${burst.cpuMsPerStay?.toFixed(1) ?? 'n/a'} CPU ms a drained stay, ${burst.walKiBPerStay.toFixed(1)} KiB of WAL`,
+      `  round ${no}: ${cpu[0]} CPU ms a drained stay, ${cpu[1]} at ${ratePerSecond} a second, ${burst.walKiBPerStay.toFixed(1)} KiB of WAL`,
     );
     await system.settle();
   }
-  const atRate = await drained(
-    system,
-    { loop: 'open', perSecond: ratePerSecond, seconds: rateSeconds, maxUnits: ratePerSecond * rateSeconds },
-    take(ratePerSecond * rateSeconds),
-  );
-  await system.settle();
   const idle = await measureIdle(system, plan.idleSeconds);
   return {
     burst: middleOf(bursts),
-    atRate,
+    atRate: middleOf(atRates),
     ratePerSecond,
     ...idle,
     columns: {
