@@ -48,6 +48,7 @@ describe.each(SIGNERS)('a bearer token by $alg', (signer) => {
       kind: 'person',
       principal: 'admin-1',
       role: 'ADMIN',
+      tokenId: GOOD.jti,
       validUntil: new Date((GOOD.exp + 60) * 1000),
     });
   });
@@ -66,6 +67,7 @@ describe.each(SIGNERS)('a bearer token by $alg', (signer) => {
       kind: 'service',
       principal: 'service:admin-1',
       scopes: new Set(['sagas:read', 'finance:read']),
+      tokenId: GOOD.jti,
       validUntil: expect.any(Date),
     });
     expect(await verify(`Bearer ${forge({ role: 'ADMIN', scope: '' })}`)).toMatchObject({ kind: 'service' });
