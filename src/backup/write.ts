@@ -8,6 +8,7 @@ import { migrationSums, migrationsOf } from '../db/migrate.ts';
 import { required } from '../kernel/errors.ts';
 import { type Copying, inOneTransaction } from './connection.ts';
 import { BackupError, createTally, END_OF_ROWS, FORMAT, type Header, lineOf, MAGIC, type TableEnd } from './format.ts';
+import { assertOwnSchema } from './own-schema.ts';
 import { encrypted, type Lock } from './seal.ts';
 import { type BackedUp, openPartitionsOf, sequencesOf, tablesOf } from './tables.ts';
 
@@ -33,6 +34,7 @@ export async function writeBackup({ databaseUrl, lock, to, signal }: BackupParts
   return inOneTransaction(databaseUrl, as, async (copying) => {
     const tables = await lockedTables(copying.tx, names);
     const header = await headerOf(copying.tx, tables);
+    if (header.migrations.length === (await migrationSums()).length) await assertOwnSchema(tables);
     const ends: TableEnd[] = [];
     await pipeline(textOf(copying, tables, header, ends), createGzip(), encrypted(lock), to, { signal });
     return { header, tables: ends };

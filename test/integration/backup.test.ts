@@ -134,6 +134,17 @@ describe('a backup', () => {
     await restore(target.url, (await made) ?? Buffer.alloc(0));
     expect(await contentsOf(open(target.url))).toEqual(await contentsOf(db));
   });
+  it('is refused of a database with a table or a column that no migration makes', async () => {
+    const target = await emptyDatabase();
+    await restore(target.url, backup);
+    const other = open(target.url);
+    await backUp(target.url);
+    await sql`CREATE TABLE note_of_others (id text)`.execute(other);
+    await expect(backUp(target.url)).rejects.toThrow(/has note_of_others, which no migration makes/);
+    await sql`DROP TABLE note_of_others`.execute(other);
+    await sql`ALTER TABLE owner ADD COLUMN note text`.execute(other);
+    await expect(backUp(target.url)).rejects.toThrow(/has owner\.note, which no migration makes/);
+  });
   it('opens nothing any more that was open when it was taken', async () => {
     const target = await emptyDatabase();
     await sql`INSERT INTO account (id, email, name, role, status) VALUES ('account-b', 'b@example.com', 'B', 'ADMIN', 'ACTIVE')`.execute(
