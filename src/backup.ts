@@ -22,8 +22,9 @@ await endingWithCode('backup', async (log) => {
   const [name, ...rest] = positionals;
   if (name === undefined || rest.length > 0) throw new RangeError('usage: npm run backup -- <file, or - >');
   const { databaseUrl, lock } = readBackupConfig();
-  const signal = untilSignal();
-  const { header, tables } = await writingTo(name, (to) => writeBackup({ databaseUrl, lock, to, signal }));
+  const { header, tables } = await untilSignal((signal) =>
+    writingTo(name, (to) => writeBackup({ databaseUrl, lock, to, signal })),
+  );
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   log.info({ takenAt: header.takenAt, tables: tables.length, rows }, 'backed up');
   return 0;

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { link, open, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { newProcessId } from '../kernel/ids.ts';
@@ -12,7 +12,7 @@ const MODE = 0o600;
 
 /**
  * Gives `work` a stream to end. A file is there as a whole or not at all: it is written under another name beside its own, flushed to
- * the disk, and then renamed. One that is there already is not written over.
+ * the disk, and then named. One that is there already is not written over.
  */
 export async function writingTo<T>(name: string, work: (to: Writable) => Promise<T>): Promise<T> {
   if (name === STANDARD) {
@@ -25,8 +25,7 @@ export async function writingTo<T>(name: string, work: (to: Writable) => Promise
   const to = (await open(part, 'wx', MODE)).createWriteStream({ flush: true });
   try {
     const made = await work(to);
-    await assertAbsent(file);
-    await rename(part, file);
+    await nameAs(part, file);
     await flushFolder(path.dirname(file));
     return made;
   } catch (error) {
@@ -34,6 +33,23 @@ export async function writingTo<T>(name: string, work: (to: Writable) => Promise
     await rm(part, { force: true });
     throw error;
   }
+}
+
+/** Of file systems without a second name for a file. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** In one step, which fails where somebody else has made a file of this name meanwhile. */
+async function nameAs(part: string, file: string): Promise<void> {
+  try {
+    await link(part, file);
+  } catch (error) {
+    const code = error instanceof Error ? (error as { readonly code?: unknown }).code : undefined;
+    if (code === 'EEXIST') throw new BackupError(`${file} is there already`, { cause: error });
+    if (typeof code !== 'string' || !NO_LINKS.has(code)) throw error;
+    await assertAbsent(file);
+    return rename(part, file);
+  }
+  await unlink(part);
 }
 
 async function assertAbsent(file: string): Promise<void> {

@@ -85,8 +85,8 @@ async function beginLoading({ tx, client }: Copying, header: Header): Promise<Lo
   };
 }
 
-/** Throws `BackupError` for a schema that this version's migrations do not make. */
-async function makeSchema(tx: Tx, header: Header): Promise<void> {
+/** Throws `BackupError` for a schema that this version's migrations do not make. Answers the last of its migrations. */
+export async function assertOwnMigrations(header: Header): Promise<string> {
   const last = header.migrations.at(-1)?.name ?? '';
   const own = await migrationSums();
   const upTo = own.slice(0, own.findIndex(({ name }) => name === last) + 1);
@@ -96,7 +96,11 @@ async function makeSchema(tx: Tx, header: Header): Promise<void> {
     );
   const written = ({ name, sha256 }: { readonly name: string; readonly sha256: string }): string => `${name} ${sha256}`;
   assertSame('migrations', header.migrations.map(written), upTo.map(written));
-  await migrateTo(tx, last);
+  return last;
+}
+
+async function makeSchema(tx: Tx, header: Header): Promise<void> {
+  await migrateTo(tx, await assertOwnMigrations(header));
   for (const spec of PARTITIONED) {
     const until = header.openFrom[spec.table];
     if (until !== undefined) await makeUntil(tx, spec, until);

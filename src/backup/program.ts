@@ -15,9 +15,15 @@ export async function endingWithCode(role: string, work: (log: Logger) => Promis
   }
 }
 
-/** Ends what is under way at SIGTERM and SIGINT, so that nothing half is left behind. */
-export function untilSignal(): AbortSignal {
+/** Ends what is under way at SIGTERM and SIGINT, so that nothing half is left behind. Afterwards they end the program as ever. */
+export async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const ending = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
-  return ending.signal;
+  const end = (): void => ending.abort();
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  for (const signal of signals) process.on(signal, end);
+  try {
+    return await work(ending.signal);
+  } finally {
+    for (const signal of signals) process.off(signal, end);
+  }
 }

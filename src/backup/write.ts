@@ -8,6 +8,7 @@ import { migrationSums, migrationsOf } from '../db/migrate.ts';
 import { required } from '../kernel/errors.ts';
 import { type Copying, inOneTransaction } from './connection.ts';
 import { BackupError, createTally, END_OF_ROWS, FORMAT, type Header, lineOf, MAGIC, type TableEnd } from './format.ts';
+import { assertOwnSchema } from './own-schema.ts';
 import { encrypted, type Lock } from './seal.ts';
 import { type BackedUp, openPartitionsOf, sequencesOf, tablesOf } from './tables.ts';
 
@@ -28,21 +29,29 @@ export interface BackupParts {
  * size. Nobody is kept waiting but who changes the schema. Throws `BackupError`.
  */
 export async function writeBackup({ databaseUrl, lock, to, signal }: BackupParts): Promise<Written> {
-  return inOneTransaction(databaseUrl, { name: 'roomy-backup', readOnly: true }, async (copying) => {
-    const tables = await lockedTables(copying.tx);
+  const as = { name: 'roomy-backup', readOnly: true };
+  const names = await inOneTransaction(databaseUrl, as, ({ tx }) => tableNames(tx));
+  return inOneTransaction(databaseUrl, as, async (copying) => {
+    const tables = await lockedTables(copying.tx, names);
     const header = await headerOf(copying.tx, tables);
+    if (header.migrations.length === (await migrationSums()).length) await assertOwnSchema(tables);
     const ends: TableEnd[] = [];
     await pipeline(textOf(copying, tables, header, ends), createGzip(), encrypted(lock), to, { signal });
     return { header, tables: ends };
   });
 }
 
-/** A partition that is dropped meanwhile would take rows of the snapshot with it. The snapshot is taken by what comes after the lock. */
-async function lockedTables(tx: Tx): Promise<readonly BackedUp[]> {
-  const names = await tableNames(tx);
+/**
+ * A partition that is dropped meanwhile would take rows of the snapshot with it. The lock is the first statement: the snapshot is taken by
+ * the first one that reads, and is of a time at which nobody changes the schema.
+ */
+async function lockedTables(tx: Tx, names: readonly string[]): Promise<readonly BackedUp[]> {
   if (!names.includes('kysely_migration')) throw new BackupError('The database has no schema of ours: npm run migrate');
   await sql`LOCK TABLE ${sql.join(names.map((name) => sql.table(name)))} IN ACCESS SHARE MODE`.execute(tx);
-  return tablesOf(tx);
+  const tables = await tablesOf(tx);
+  if (tables.map(({ name }) => name).join() !== names.join())
+    throw new BackupError('Tables were made or dropped while the backup began: make it again after the migration');
+  return tables;
 }
 
 const tableNames = async (tx: Tx): Promise<readonly string[]> => (await tablesOf(tx)).map(({ name }) => name);

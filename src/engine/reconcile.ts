@@ -10,7 +10,7 @@ import { type DueStep, directionOf } from './state.ts';
 import { isAnythingHeld } from './store/holds.ts';
 import type { LoadState } from './store/load.ts';
 import { orderAlert, orderFlow } from './store/outbox.ts';
-import { lockIdleSaga, redispatchSagaRow } from './store/sagas.ts';
+import { isPastDeadline, lockIdleSaga, redispatchSagaRow } from './store/sagas.ts';
 import { pendingCompensations } from './store/steps.ts';
 import { timeOutWait } from './wait.ts';
 
@@ -48,6 +48,8 @@ export function createReconciliation(
     },
     redispatch: (sagaId) => redispatch(db, definitionOf, sagaId),
     expire: async (sagaId) => {
+      // A hold that was released since it was seen has given it time.
+      if (!(await isPastDeadline(db, sagaId))) return null;
       const due = await forward(sagaId);
       if (!due) return null;
       const { step } = due;

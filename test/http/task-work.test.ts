@@ -3,7 +3,7 @@ import type { Json, TaskStatus, TaskType } from '../../src/db/schema.ts';
 import { loadFacts } from '../../src/domain/messages/delivery-facts.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { NEXT_YEAR } from '../setup/dates.ts';
-import { restOf } from '../setup/engine.ts';
+import { restOf, sha256 } from '../setup/engine.ts';
 import { tinyJpeg, tinyPng, tinyWebp } from '../setup/pictures.ts';
 import { type CallOptions, type System, startSystem } from '../setup/system.ts';
 
@@ -419,6 +419,18 @@ describe('photos', () => {
     expect((await app.request(`/api/production/tasks/${id}/photos/photo-2`, { headers })).status).toBe(404);
   });
 
+  it('K14: that were stored before they were made bare, and are no whole picture, are not given out', async () => {
+    const { id } = await task();
+    const bytes = JPEG.subarray(0, -2);
+    const row = { task_id: id, id: 'photo-1', content_type: 'image/jpeg' as const, uploaded_by: 'staff-1' };
+    await system.bed.db
+      .insertInto('task_photo')
+      .values({ ...row, bytes, sha256: sha256(bytes) })
+      .execute();
+    const { app, headers } = await system.as(cleaner);
+    const got = await app.request(`/api/production/tasks/${id}/photos/photo-1`, { headers });
+    expect([got.status, ((await got.json()) as { code: string }).code]).toEqual([404, 'NOT_FOUND']);
+  });
   it.each([
     ['a PNG', tinyPng(), 201],
     ['a WebP', tinyWebp(), 201],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { holdMoney, verifyRestored } from '../../src/backup/after.ts';
+import { endAccess, holdSagas, verifyRestored } from '../../src/backup/after.ts';
 import type { SealParts } from '../../src/domain/audit/seals/compare.ts';
 import { createSealKeeper } from '../../src/domain/audit/seals/keeper.ts';
 import type { SealKey } from '../../src/domain/audit/seals/seal.ts';
@@ -109,9 +109,16 @@ async function openLost(): Promise<void> {
 
 async function openFound(backup: Buffer): Promise<void> {
   const database = await createEmptyDatabase();
-  await restore(database.url, backup, KEY, (tx, header) => holdMoney(tx, PAYING_OUT, header));
+  await restore(database.url, backup, KEY, async (tx, header) => {
+    await holdSagas(tx, PAYING_OUT, header);
+    await endAccess(tx);
+  });
   await asLeast(database.url);
   const bed: Testbed = await createTestbed(DEFINITIONS, sandbox.ports, database, false);
+  // A backup is restored long after it was taken.
+  await sql`UPDATE saga SET deadline_at = now() - interval '1 day', next_check_at = now() WHERE finished_at IS NULL`.execute(
+    bed.db,
+  );
   const process = await bed.start({ prefix: bed.newPrefix() });
   found = systemOf({ bed, process, sandbox });
   process.engine.reconciler.start();
@@ -172,7 +179,24 @@ describe('a backup that was taken while sagas ran', () => {
     const kept = await verifySeals({ ...seals, db: found.bed.db }, 0, WITHIN_MS);
     expect(kept).toMatchObject({ last: sealed, broken: [], nextSeal: null });
   });
-  it('goes on without what Redis had: every saga ends that sends no money out, and takes nothing twice', async () => {
+  it('undoes nothing of what is past its deadline by now, and begins nothing', async () => {
+    const states = () =>
+      found.bed.db
+        .selectFrom('saga')
+        .select(['id', 'status', 'current_step', 'generation'])
+        .where('finished_at', 'is', null)
+        .orderBy('id')
+        .execute();
+    const before = await states();
+    expect(before.length).toBeGreaterThan(2);
+    await sql`UPDATE saga SET next_check_at = now() WHERE finished_at IS NULL`.execute(found.bed.db);
+    await found.process.engine.reconciler.tick();
+    expect(await states()).toEqual(before);
+  });
+  it('goes on after a release, without what Redis had: every saga ends that sends no money out, and takes nothing twice', async () => {
+    const { body } = await found.call('GET', '/holds?status=OPEN&scope=ALL');
+    const released = await post(found, `/holds/${body.data[0].id}/release`, { reason: 'the charges were compared' });
+    expect(released.status).toBe(200);
     await found.process.engine.reconciler.tick();
     await until(
       'the sagas end',

@@ -3,15 +3,19 @@ import { buffer } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { endAccess, missingKeys, standingAccess } from '../../src/backup/after.ts';
 import { relationsOf } from '../../src/backup/connection.ts';
+import { assertOwnMigrations } from '../../src/backup/load.ts';
+import { lookThrough } from '../../src/backup/read.ts';
 import { decrypted, encrypted, type Key, newKeyPair } from '../../src/backup/seal.ts';
 import { LEFT_OUT, tablesOf } from '../../src/backup/tables.ts';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { createFieldKeys } from '../../src/db/field-keys.ts';
 import { makeAhead, PARTITIONED } from '../../src/db/partitions.ts';
 import { loadDemo } from '../../src/demo/load.ts';
 import { backUp, contentsOf, KEY, LOCK, restore, schemaOf, sequencesOf } from '../setup/backups.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../setup/database.ts';
-import { sha256 } from '../setup/engine.ts';
+import { sha256, until } from '../setup/engine.ts';
 
 /** What a backup has, and what is refused instead of being restored. A whole life: backup-life.test.ts. */
 
@@ -101,6 +105,86 @@ describe('a backup', () => {
     const again = await emptyDatabase();
     await restore(again.url, await backUp(target.url));
     expect(await contentsOf(open(again.url))).toEqual(await contentsOf(db));
+  });
+  it('leaves out a partition that is not one yet', async () => {
+    await sql`SELECT make_like('domain_event_next', 'domain_event_open')`.execute(db);
+    const made = await backUp(source.url).finally(() => sql`DROP TABLE domain_event_next`.execute(db));
+    const target = await emptyDatabase();
+    await restore(target.url, made);
+    expect(await contentsOf(open(target.url))).toEqual(await contentsOf(db));
+  });
+  it('is of a time when nobody changes the schema: what it waits for is in it', async () => {
+    let made: Promise<Buffer> | undefined;
+    await db.transaction().execute(async (tx) => {
+      await sql`LOCK TABLE owner IN ACCESS EXCLUSIVE MODE`.execute(tx);
+      await tx
+        .updateTable('owner')
+        .set((eb) => ({ version: eb('version', '+', 1) }))
+        .execute();
+      made = backUp(source.url);
+      await until('the backup waits', async () => {
+        const { rows } = await sql`
+          SELECT FROM pg_stat_activity WHERE application_name = 'roomy-backup' AND datname = current_database() AND wait_event_type = 'Lock'`.execute(
+          db,
+        );
+        return rows.length > 0 ? true : undefined;
+      });
+    });
+    const target = await emptyDatabase();
+    await restore(target.url, (await made) ?? Buffer.alloc(0));
+    expect(await contentsOf(open(target.url))).toEqual(await contentsOf(db));
+  });
+  it('is refused of a database with a table or a column that no migration makes', async () => {
+    const target = await emptyDatabase();
+    await restore(target.url, backup);
+    const other = open(target.url);
+    await backUp(target.url);
+    await sql`CREATE TABLE note_of_others (id text)`.execute(other);
+    await expect(backUp(target.url)).rejects.toThrow(/has note_of_others, which no migration makes/);
+    await sql`DROP TABLE note_of_others`.execute(other);
+    await sql`ALTER TABLE owner ADD COLUMN note text`.execute(other);
+    await expect(backUp(target.url)).rejects.toThrow(/has owner\.note, which no migration makes/);
+  });
+  it('opens nothing any more that was open when it was taken', async () => {
+    const target = await emptyDatabase();
+    await sql`INSERT INTO account (id, email, name, role, status) VALUES ('account-b', 'b@example.com', 'B', 'ADMIN', 'ACTIVE')`.execute(
+      db,
+    );
+    await sql`INSERT INTO session (id, account_id, key_hash, method, expires_at) VALUES ('session-b', 'account-b', sha256('s'), 'LINK', now() + interval '1 day')`.execute(
+      db,
+    );
+    await sql`INSERT INTO one_time (hash, kind, account_id, expires_at) VALUES (sha256('o'), 'LINK', 'account-b', now() + interval '1 day')`.execute(
+      db,
+    );
+    await sql`INSERT INTO stream_ticket (hash, caller, expires_at) VALUES (sha256('t'), '{}', now() + interval '1 day')`.execute(
+      db,
+    );
+    let ended: object = {};
+    await restore(target.url, await backUp(source.url), KEY, async (tx) => {
+      ended = await endAccess(tx);
+    });
+    expect(ended).toEqual({ sessions: 1, oneTimes: 1 });
+    const restored = open(target.url);
+    const { rows } = await sql`
+      SELECT (SELECT count(*)::int FROM session WHERE ended_at IS NULL) AS sessions, (SELECT count(*)::int FROM stream_ticket) AS tickets,
+        (SELECT count(*)::int FROM one_time WHERE consumed_at IS NULL) AS links`.execute(restored);
+    expect(rows).toEqual([{ sessions: 0, tickets: 0, links: 0 }]);
+    expect((await standingAccess(restored)).accounts).toBeGreaterThan(0);
+  });
+  it('says which keys are missing that wrap its data keys', async () => {
+    const target = await emptyDatabase();
+    await restore(target.url, backup);
+    const restored = open(target.url);
+    expect(await missingKeys(restored)).toEqual([]);
+    const keys = createFieldKeys([{ kid: 'a', secret: Buffer.alloc(32, 1) }]);
+    await sql`INSERT INTO data_key (id, subject, wrapped, wrapped_by)
+      SELECT n, 'guest:' || n, decode(repeat('00', 60), 'hex'), CASE n WHEN '1' THEN ${keys?.current ?? ''} ELSE 'b/000000000000' END
+        FROM unnest('{1,2,3}'::text[]) n`.execute(restored);
+    expect(await missingKeys(restored)).toEqual([keys?.current, 'b/000000000000']);
+    const pool = createPool({ connectionString: target.url, max: 1, applicationName: 'backup-test' });
+    const withKeys = createDb(pool, keys);
+    opened.push(() => withKeys.destroy());
+    expect(await missingKeys(withKeys)).toEqual(['b/000000000000']);
   });
   it('has rows and lines as the tools of others read them', async () => {
     const text = gunzipSync(await buffer(decrypted(KEY)(Readable.from([backup])))).toString();
@@ -207,6 +291,12 @@ describe('K13: a file is refused and leaves the database empty', () => {
   ])('%s', async (_, file, reason) => {
     await expect(restore(target.url, await file())).rejects.toThrow(reason);
     expect(await relationsOf(left)).toEqual([]);
+  });
+  it('that is whole, and of another schema: which can be said without a database', async () => {
+    const other = await altered((text) => text.replace(/"sha256":"..../, '"sha256":"0000'));
+    const seen = async (file: Buffer) => (await lookThrough({ from: Readable.from([file]), key: KEY })).header;
+    await assertOwnMigrations(await seen(backup));
+    await expect(assertOwnMigrations(await seen(other))).rejects.toThrow(/migrations of the backup/);
   });
   it('that no key opens', async () => {
     const { identity } = await newKeyPair();

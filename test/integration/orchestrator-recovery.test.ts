@@ -361,9 +361,28 @@ describe('the reconciler', () => {
     await walkTo(desk, sagaId, 4, 'C');
     const definitionOf = () => planned.definition;
     const { expire } = createReconciliation(desk.db, createStateLoader(desk.db), definitionOf, () => undefined);
+    await bed.db
+      .updateTable('saga')
+      .set({ deadline_at: sql<Date>`now() - interval '1 s'` })
+      .where('id', '=', sagaId)
+      .execute();
     expect(await expire(sagaId)).toBeNull();
     expect((await rowOf(sagaId)).status).toBe('compensating');
     await walkTo(desk, sagaId, 2, 'C');
+  });
+
+  it('does not cut short what a release has given time while it looked', async () => {
+    const desk = await startDesk();
+    const sagaId = await ask(desk, runErrand);
+    await walkTo(desk, sagaId, 2);
+    const { expire } = createReconciliation(
+      desk.db,
+      createStateLoader(desk.db),
+      () => runErrand,
+      () => undefined,
+    );
+    expect(await expire(sagaId)).toBeNull();
+    expect((await rowOf(sagaId)).status).toBe('running');
   });
 
   it('works beside another one: one of them dispatches', async () => {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { pruneContents } from '../../src/domain/notifications/store/contents.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { DEFAULT_RETENTION, type KeptKind } from '../../src/kernel/retention.ts';
 import { maintain, type TableReport } from '../../src/maintenance.ts';
@@ -124,6 +125,20 @@ it('K10: what is held stays, whatever its age, until it is held no more', async 
   }
   await round(['photos']);
   for (const kind of kinds) expect(await countOf(kind), kind).toBe(kind === 'photos' ? 1 : 0);
+});
+
+it('K10: texts that stay keep none back of those that go', async () => {
+  await at(0);
+  for (let text = 0; text < 5; text += 1) await make('messages');
+  await sql`UPDATE notification SET status = 'QUEUED' WHERE id IN (SELECT notification_id FROM notification_content ORDER BY 1 LIMIT 3)`.execute(
+    db,
+  );
+  await at(DEFAULT_RETENTION.messages + 1);
+  await make('messages');
+  expect(await pruneContents(db, DEFAULT_RETENTION.messages, 1)).toBe(1);
+  expect(await pruneContents(db, DEFAULT_RETENTION.messages, 2)).toBe(1);
+  expect(await pruneContents(db, DEFAULT_RETENTION.messages, 2)).toBe(0);
+  expect(await countOf('messages')).toBe(4);
 });
 
 it('K10: photos of a task that is not over, texts on their way and notices of an incident that is open stay', async () => {

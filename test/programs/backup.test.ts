@@ -125,7 +125,7 @@ it('looks through a file without a database, and says where one is broken', asyn
   }
 });
 
-it('restores from a pipe what was written into one, gives the accounts their rights, verifies it, and pauses what pays out', async () => {
+it('restores from a pipe what was written into one, gives the accounts their rights, verifies it, and pauses all sagas', async () => {
   const { code, out } = await backup(['-']);
   expect(code).toBe(0);
   const restored = await restore(['-'], {}, out);
@@ -137,9 +137,30 @@ it('restores from a pipe what was written into one, gives the accounts their rig
   const held = await inside(target.url, (db) =>
     db.selectFrom('hold').select('subject').where('released_at', 'is', null).orderBy('subject').execute(),
   );
-  expect(held.map(({ subject }) => subject)).toEqual(PAYING_OUT);
+  expect(held.map(({ subject }) => subject)).toEqual(['ALL', ...PAYING_OUT]);
   const again = await restore(['-'], {}, out);
   expect(again).toMatchObject({ code: 1, said: [{ problems: [expect.stringMatching(/into an empty database/)] }] });
+});
+
+it('says of a restored database which of FIELD_KEYS are missing', async () => {
+  const other = await createEmptyDatabase();
+  await inside(source.url, (db) =>
+    sql`INSERT INTO data_key (id, subject, wrapped, wrapped_by) VALUES ('k', 'guest:k', decode(repeat('00', 60), 'hex'), 'lost/000000000000')`.execute(
+      db,
+    ),
+  );
+  try {
+    const { out } = await backup(['-']);
+    const ended = await restore(['-'], { DATABASE_URL: other.url }, out);
+    expect(ended.said.at(-1)).toMatchObject({
+      missing: ['lost/000000000000'],
+      msg: expect.stringMatching(/^FIELD_KEYS /),
+    });
+    expect(ended.code).toBe(2);
+  } finally {
+    await inside(source.url, (db) => sql`DELETE FROM data_key`.execute(db));
+    await other.drop();
+  }
 });
 
 it('says of a restored database whose books do not agree that they do not', async () => {

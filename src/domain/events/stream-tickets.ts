@@ -58,3 +58,8 @@ export async function takeTicket(db: Db, ticket: string): Promise<Json | null> {
     .executeTakeFirst();
   return row?.is_valid === true ? row.caller : null;
 }
+
+/** Of everybody, as a restore does. */
+export async function endAllTickets(tx: Tx): Promise<void> {
+  await tx.deleteFrom('stream_ticket').execute();
+}

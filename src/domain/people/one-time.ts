@@ -109,6 +109,16 @@ export async function withdrawOneTimes(tx: Tx, accountId: string, kinds: readonl
     .execute();
 }
 
+/** Ends what is open of all kinds for everybody, as a restore does; answers how many. */
+export async function withdrawAllOneTimes(tx: Tx): Promise<number> {
+  const { numUpdatedRows } = await tx
+    .updateTable('one_time')
+    .set({ consumed_at: sql<Date>`now()` })
+    .where(isOpen)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}
+
 /** After their end. */
 export const ONE_TIMES_KEPT_DAYS = 7;
 

@@ -160,6 +160,16 @@ export async function endSessionsOf(tx: Tx, accountId: string, reason: EndReason
   return Number(numUpdatedRows);
 }
 
+/** Ends the sessions of everybody, as a restore does; answers how many. */
+export async function endAllSessions(tx: Tx): Promise<number> {
+  const { numUpdatedRows } = await tx
+    .updateTable('session')
+    .set({ ended_at: sql<Date>`now()`, ended_reason: 'REVOKED' })
+    .where('ended_at', 'is', null)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}
+
 /** Wrong codes in one session, after which it ends: of a million codes three are right at a time. */
 const MAX_WRONG_CODES = 5;
 

@@ -55,7 +55,7 @@ export async function addPhoto(tx: Tx, photo: NewPhoto, scope: WorkScope, upload
   return true;
 }
 
-/** Throws `TASK_NOT_FOUND`, and `NOT_FOUND` for a photo that the task does not have. */
+/** Throws `TASK_NOT_FOUND`, and `NOT_FOUND` for a photo that the task does not have, or that is no picture that can be made bare. */
 export async function readPhoto(db: Db, taskId: string, photoId: string, scope: WorkScope) {
   await assertOwnTask(db, taskId, scope);
   const row = await db
@@ -65,8 +65,10 @@ export async function readPhoto(db: Db, taskId: string, photoId: string, scope: 
     .where('id', '=', photoId)
     .executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND', { details: { id: photoId } });
-  // Those that were stored before photos were kept bare are given out bare.
-  const bytes = barePicture(row.bytes)?.bytes ?? row.bytes;
+  // Those that were stored before photos were kept bare are given out bare, or not at all.
+  const bytes = barePicture(row.bytes)?.bytes;
+  if (bytes === undefined)
+    throw new RoomyError('NOT_FOUND', { text: 'The photo is no whole picture', details: { id: photoId } });
   return { contentType: row.content_type, bytes, tag: `${row.sha256.toString('hex')}-bare` };
 }
 

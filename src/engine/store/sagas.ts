@@ -286,6 +286,16 @@ async function stepsOf(db: Db, ids: readonly string[]): Promise<ReadonlyMap<stri
   return new Map(rows.map((row) => [row.id, row]));
 }
 
+/** As it stands now: a person may have given it more time since it was taken. False for one that is not there. */
+export async function isPastDeadline(db: Db, sagaId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('saga')
+    .select(sql<boolean>`deadline_at < now()`.as('past'))
+    .where('id', '=', sagaId)
+    .executeTakeFirst();
+  return row?.past ?? false;
+}
+
 /** As after a person's retry. */
 const DEADLINE_MINUTES = 15;
 const WOKEN_PER_SECOND = 500;

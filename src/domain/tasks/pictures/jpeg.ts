@@ -10,19 +10,21 @@ const APP1 = 0xe1;
 const APP2 = 0xe2;
 const APP14 = 0xee;
 const APP15 = 0xef;
-const COM = 0xfe;
-/** Of what the decoder needs: tables, frames, scans, intervals. */
+/** The first that has a length. */
 const FIRST = 0xc0;
+/** What the decoder needs: frames, tables of codes and of quantization, scans, numbers of lines, intervals of restarts. */
+const isOfPixels = (marker: number): boolean =>
+  (marker >= FIRST && marker <= 0xcf && marker !== 0xc8) || (marker >= SOS && marker <= 0xdd);
 const EXIF = Buffer.from('Exif\0\0', 'latin1');
 
 /**
  * The same pixels, without what does not belong to them: Exif but for the orientation, XMP, IPTC, comments, previews, and whatever
- * comes behind the end. Null: it is no JPEG that can be walked.
+ * comes behind the end. Null: it is no JPEG that can be walked, to its end.
  */
 export function bareJpeg(bytes: Buffer): Buffer | null {
   const kept: Buffer[] = [bytes.subarray(0, 2)];
   let orientation: number | null = null;
-  let hasScan = false;
+  let [hasExif, hasScan, hasEnd] = [false, false, false];
   let at = 2;
   while (at + 2 <= bytes.length) {
     if (bytes[at] !== 0xff) return null;
@@ -32,13 +34,19 @@ export function bareJpeg(bytes: Buffer): Buffer | null {
       at += 1;
       continue;
     }
-    if (marker === EOI) break;
+    if (marker === EOI) {
+      hasEnd = true;
+      break;
+    }
     if (at + 4 > bytes.length || marker < FIRST || marker === SOI || isRestart(marker)) return null;
     const end = at + 2 + bytes.readUInt16BE(at + 2);
     if (end < at + 4 || end > bytes.length) return null;
     const body = bytes.subarray(at + 4, end);
-    if (marker === APP1 && orientation === null && body.subarray(0, 6).equals(EXIF))
+    // The first one counts, whatever it says.
+    if (marker === APP1 && !hasExif && body.subarray(0, 6).equals(EXIF)) {
+      hasExif = true;
       orientation = orientationOf(body.subarray(6));
+    }
     const own = keptOf(marker, body);
     if (own !== null) kept.push(own === body ? bytes.subarray(at, end) : segment(marker, own));
     at = end;
@@ -48,7 +56,7 @@ export function bareJpeg(bytes: Buffer): Buffer | null {
     kept.push(bytes.subarray(at, scanEnd));
     at = scanEnd;
   }
-  if (!hasScan) return null;
+  if (!hasScan || !hasEnd) return null;
   const turned = orientation === null ? [] : [segment(APP1, Buffer.concat([EXIF, tiffOf(orientation)]))];
   const [head = Buffer.alloc(0), ...rest] = kept;
   return Buffer.concat([head, ...turned, ...rest, Buffer.from([0xff, EOI])]);
@@ -57,8 +65,7 @@ export function bareJpeg(bytes: Buffer): Buffer | null {
 /** What is kept of a segment; null: nothing. */
 function keptOf(marker: number, body: Buffer): Buffer | null {
   const begins = (text: string): boolean => body.toString('latin1', 0, text.length) === text;
-  if (marker === COM) return null;
-  if (marker < APP0 || marker > APP15) return body;
+  if (marker < APP0 || marker > APP15) return isOfPixels(marker) ? body : null;
   // Density of the pixels, without the preview that may follow.
   if (marker === APP0)
     return begins('JFIF\0') && body.length >= 14 ? Buffer.concat([body.subarray(0, 12), Buffer.alloc(2)]) : null;
