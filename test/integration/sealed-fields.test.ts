@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type RawBuilder, sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/config.ts';
 import { createDb, createDbOver, createPool, type Db, poolOf } from '../../src/db/client.ts';
 import { INSTALLATION, missingKey, rewrapAll } from '../../src/db/data-keys.ts';
 import type { FieldKeys } from '../../src/db/field-keys.ts';
@@ -16,7 +17,9 @@ import { notificationContent } from '../../src/domain/messages/resource.ts';
 import { forgetCodes } from '../../src/domain/properties/amenities.ts';
 import { secretsOf } from '../../src/domain/webhooks/deliver.ts';
 import { readEndpoint } from '../../src/domain/webhooks/endpoints.ts';
+import { createLogger } from '../../src/kernel/log.ts';
 import { unpacked } from '../../src/kernel/packed.ts';
+import { assertFieldKeys } from '../../src/programs.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../setup/database.ts';
@@ -382,6 +385,32 @@ describe('a sealed field', () => {
     await expect(readAccount(openedBy(null), 'rotated-1')).rejects.toThrow('FIELD_KEYS is not set');
     const back = fieldKeys('a', 'b');
     await rewrapAll(openedBy(back), back);
+  });
+
+  it('lets no program start that lacks one of its keys, the installation’s or a person’s, or has none', async () => {
+    const signal = new AbortController().signal;
+    const log = createLogger('test', 'silent');
+    await sealOwner(openedBy(fieldKeys('a')), 'started', 'acct-started');
+    await assertFieldKeys({ db: openedBy(fieldKeys('b', 'a')), log }, signal);
+    for (const keys of [fieldKeys('b'), null]) {
+      const refused = assertFieldKeys({ db: openedBy(keys), log }, signal);
+      await expect(refused).rejects.toThrow(ConfigError);
+      await expect(refused).rejects.toThrow(/^FIELD_KEYS: it does not have the key a\/[0-9a-f]{12}, by which [^\n]+$/);
+    }
+    // A database that is away says nothing about keys: the program waits, until it is ended.
+    const ending = new AbortController();
+    const url = new URL(database.url);
+    url.port = '1';
+    const away = createDb(createPool({ connectionString: url.href, max: 1, applicationName: 'sealed-test' }), null);
+    opened.push(away);
+    const told = Promise.withResolvers<void>();
+    const waits = assertFieldKeys(
+      { db: away, log: createLogger('test', 'warn', { write: () => told.resolve() }) },
+      ending.signal,
+    );
+    await told.promise;
+    ending.abort();
+    await waits;
   });
 
   it('of a person whose key was removed is gone, here and in what was copied before', async () => {
