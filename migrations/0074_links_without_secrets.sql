@@ -3,9 +3,9 @@
 ALTER TABLE task_offer ADD COLUMN link_before bytea, ADD CONSTRAINT task_offer_link_before_check CHECK (octet_length(link_before) = 32);
 ALTER TABLE repair_approval ADD COLUMN link_before bytea,
   ADD CONSTRAINT repair_approval_link_before_check CHECK (octet_length(link_before) = 32);
-UPDATE task_offer SET link_before = sha256(convert_to(token, 'UTF8')), token = replace(gen_random_uuid()::text, '-', '') WHERE accept_by > now();
+UPDATE task_offer SET link_before = sha256(convert_to(token, 'UTF8')), token = replace(gen_random_uuid()::text, '-', '');
 UPDATE repair_approval SET link_before = sha256(convert_to(token, 'UTF8')),
-  token = left(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 43) WHERE decided_at IS NULL;
+  token = left(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 43);
 CREATE UNIQUE INDEX task_offer_by_link_before ON task_offer (link_before) WHERE link_before IS NOT NULL;
 CREATE UNIQUE INDEX repair_approval_by_link_before ON repair_approval (link_before) WHERE link_before IS NOT NULL;
 CREATE OR REPLACE FUNCTION offer_task() RETURNS trigger LANGUAGE plpgsql AS $$

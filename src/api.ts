@@ -12,7 +12,7 @@ import { createTokenVerifier } from './http/auth.ts';
 import { createStandingGuard, type StandingGuard, verifierInForce } from './http/standing.ts';
 import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
-import { assemble, endInOrder, fail, metricsAccess, type Program, tellMissingKey, untilReady } from './programs.ts';
+import { assemble, assertFieldKeys, endInOrder, fail, metricsAccess, type Program, untilReady } from './programs.ts';
 import { queuesReader } from './queues/depths.ts';
 import { queuesByHand } from './queues/paused.ts';
 import { createRateLimiter } from './queues/rate-limiter.ts';
@@ -93,7 +93,8 @@ async function main(): Promise<void> {
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'listening');
   // The relay waits for Redis by itself; without the schema everything that it does would fail.
   if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
-  await tellMissingKey(program);
+  await assertFieldKeys(program, closing.signal);
+  if (closing.signal.aborted) return;
   relay.start();
   heartbeat.start();
   watch.start();

@@ -2,6 +2,7 @@ import { flushCompileCache } from 'node:module';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createDb, createPool, type Db } from './db/client.ts';
 import { missingKey } from './db/data-keys.ts';
+import { classifyDbError } from './db/errors.ts';
 import { createFieldKeys } from './db/field-keys.ts';
 import { isThisMachine } from './db/transport.ts';
 import { createPorts, type OpenPorts } from './gateways/index.ts';
@@ -160,10 +161,22 @@ export async function untilReady(
   return false;
 }
 
-/** To be called once the schema is there: a program whose keys open nothing runs, and fails wherever something is sealed. */
-export async function tellMissingKey({ db, log }: Pick<Program, 'db' | 'log'>): Promise<void> {
-  const key = await missingKey(db);
-  if (key !== null) log.error({ key }, 'FIELD_KEYS does not have the key of what is sealed in Postgres');
+/**
+ * To be called once the schema is there. Throws `ConfigError` when this program lacks a key that wraps any data key: it would fail
+ * wherever something is sealed by it. A database that is away by now is waited for, until the signal is aborted.
+ */
+export async function assertFieldKeys({ db, log }: Pick<Program, 'db' | 'log'>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const key = await missingKey(db);
+      if (key === null) return;
+      throw new ConfigError(`FIELD_KEYS: it does not have the key ${key}, by which fields of this database are sealed`);
+    } catch (error) {
+      if (error instanceof ConfigError || classifyDbError(error).kind === 'other') throw error;
+      log.warn({ err: error }, 'the keys of sealed fields could not be looked at');
+    }
+    await pause(LOOK_EVERY_MS, signal);
+  }
 }
 
 const hintsOf = (failing: readonly string[]): object =>

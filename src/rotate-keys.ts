@@ -20,6 +20,11 @@ try {
   if (keys === null) throw new Error('FIELD_KEYS is not set');
   db = createDb(createPool({ connectionString: databaseUrl, max: 1, applicationName: 'roomy-keys' }), keys);
   const { rewrapped, unknown } = await rewrapAll(db, keys);
+  // Sealing may take long: whether the old key is still needed is known by now.
+  log.info(
+    { rewrapped, unknown, wrappedBy: keys.current },
+    'data keys were looked at; now what stands in clear is sealed',
+  );
   const sealed = await sealClearValues(db, 'all');
   if (Object.keys(unknown).length > 0) {
     log.error({ rewrapped, sealed, unknown }, 'data keys are wrapped by keys that FIELD_KEYS does not have');

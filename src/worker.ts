@@ -16,7 +16,7 @@ import type { Logger } from './kernel/log.ts';
 import { logFailure } from './kernel/outages.ts';
 import { createTextSeal } from './kernel/text-seal.ts';
 import { closeServer, listen } from './listen.ts';
-import { assemble, endInOrder, fail, metricsAccess, type Program, tellMissingKey, untilReady } from './programs.ts';
+import { assemble, assertFieldKeys, endInOrder, fail, metricsAccess, type Program, untilReady } from './programs.ts';
 import { stepsAtHand } from './queues/at-hand.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
 import { alertFailingSweep, createWorkers, workOf } from './workers/crew.ts';
@@ -83,7 +83,8 @@ async function main(): Promise<void> {
   });
   // Without Redis a worker waits by itself; without the schema everything that it does would fail.
   if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
-  await tellMissingKey(program);
+  await assertFieldKeys(program, closing.signal);
+  if (closing.signal.aborted) return;
   crew = createWorkers(work, {
     options: workerOptions(config.redisUrl, config.queuePrefix),
     log,

@@ -1,14 +1,16 @@
 /**
  * What the account of the programs may do in Redis (docs/security.md K12): read and write keys of queues, by scripts and in transactions, and
- * tell others of changed rights. Not: empty it, list what others have, change its settings, its scripts or its accounts, stop it. `INFO` says
+ * tell others of changed rights. Not: empty it, list or count what is there, change its settings, its scripts or its accounts, stop it. `INFO` says
  * whether it throws jobs away.
  */
 
 /** In the words of Redis, in the order in which they count. */
 export const REDIS_COMMANDS = [
   '-@all',
-  ...['+@read', '+@write', '+@connection', '+@transaction', '+@scripting', '+@pubsub'],
-  ...['-@admin', '-@dangerous', '-script', '-function', '-pubsub'],
+  ...['+@read', '+@write', '+@connection', '+@transaction', '+@pubsub'],
+  ...['-@admin', '-@dangerous', '-@scripting', '-pubsub', '-scan', '-randomkey', '-dbsize'],
+  // By names that Redis 6.2 has as well: it refuses the whole line for one that it does not know, such as `function`.
+  ...['+eval', '+evalsha'],
   ...['+info', '+client|setname'],
 ] as const;
 

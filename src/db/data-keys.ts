@@ -91,17 +91,12 @@ export async function keysById(db: Db | Tx, ids: readonly string[]): Promise<Rea
   return found;
 }
 
-/**
- * The name of the key that wraps the installation's data key and that this program does not have; null: it has it, or nothing is
- * sealed yet.
- */
+/** The name of a key that wraps some data key and that this program does not have; null: it has all, or nothing is sealed yet. */
 export async function missingKey(db: Db): Promise<string | null> {
-  const row = await db
-    .selectFrom('data_key')
-    .select('wrapped_by')
-    .where('subject', '=', INSTALLATION)
-    .executeTakeFirst();
-  return row === undefined || fieldKeysOf(db)?.names.includes(row.wrapped_by) ? null : row.wrapped_by;
+  const names = fieldKeysOf(db)?.names ?? [];
+  const { rows } = await sql<{ wrapped_by: string }>`
+    SELECT wrapped_by FROM data_key WHERE wrapped_by <> ALL(${names}::text[]) LIMIT 1`.execute(db);
+  return rows[0]?.wrapped_by ?? null;
 }
 
 /** Rows of one statement, so that a rotation never holds many locks. */

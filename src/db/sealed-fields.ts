@@ -74,7 +74,10 @@ interface ClearValue {
   readonly text: string;
 }
 
-/** Texts as the field of their rows holds them: in clear where the programs have no keys. Makes keys that are not there yet. */
+/**
+ * Texts as the field of their rows holds them: in clear where the programs have no keys. Makes keys that are not there yet. What is empty
+ * stays so and needs no key: it says nothing.
+ */
 export async function sealEach(
   db: Db | Tx,
   field: FieldName,
@@ -83,11 +86,13 @@ export async function sealEach(
   if (values.length === 0) return [];
   const keys = await keysOfSubjects(
     db,
-    values.map(({ subject }) => subject),
+    values.flatMap(({ subject, text }) => (text === '' ? [] : subject)),
   );
   if (keys === null) return values.map(({ text }) => text);
   return values.map(({ row, subject, text }) =>
-    sealText(required(keys.get(subject), 'a data key that was just made'), contextOf(field, row), text),
+    text === ''
+      ? text
+      : sealText(required(keys.get(subject), 'a data key that was just made'), contextOf(field, row), text),
   );
 }
 
@@ -148,7 +153,7 @@ async function openAll(
   });
 }
 
-/** Rows of one look. */
+/** Rows of one statement, sealed or not: it reads no more, however large the table is. */
 const SLICE = 200;
 
 /**
@@ -170,28 +175,47 @@ export async function sealClearValues(
   return counts;
 }
 
-interface ClearRow {
+interface PageRow {
   readonly row: string;
-  readonly text: string;
-  readonly subject: string;
+  /** Null: there is nothing to seal. */
+  readonly text: string | null;
+  readonly subject: string | null;
 }
 
 async function sealColumn(db: Db, field: FieldName, { table, row, subject }: Field, column: string): Promise<number> {
   const [name, key, value] = [sql.table(table), sql.ref(`t.${row}`), sql.ref(`t.${column}`)];
+  const isClear = sql<boolean>`(${value} <> '' AND ${value} !~ ${SEALED_PATTERN})`;
   let sealed = 0;
   let after: string | null = '';
   while (after !== null) {
-    const { rows }: { readonly rows: readonly ClearRow[] } = await sql<ClearRow>`
-      SELECT ${key} AS "row", ${value} AS text, coalesce(${subject}, ${literal(INSTALLATION)}) AS subject FROM ${name} t
-       WHERE ${key} > ${after} AND ${value} !~ ${SEALED_PATTERN} ORDER BY ${key} LIMIT ${SLICE}::int`.execute(db);
-    const texts = await sealEach(db, field, rows);
-    const { numAffectedRows } = await sql`
-      UPDATE ${name} t SET ${sql.ref(column)} = v.sealed
-        FROM unnest(${rows.map((each) => each.row)}::text[], ${rows.map(({ text }) => text)}::text[], ${texts}::text[])
-          AS v ("row", clear, sealed)
-       WHERE ${key} = ${inEachPartition(sql`v."row"`)} AND ${value} = v.clear`.execute(db);
-    sealed += Number(numAffectedRows ?? 0n);
+    const { rows }: { readonly rows: readonly PageRow[] } = await sql<PageRow>`
+      SELECT ${key} AS "row", CASE WHEN ${isClear} THEN ${value} END AS text,
+             CASE WHEN ${isClear} THEN coalesce(${subject}, ${literal(INSTALLATION)}) END AS subject
+        FROM (SELECT t.* FROM ${name} t WHERE ${key} > ${after} ORDER BY ${key} LIMIT ${SLICE}::int) t
+       ORDER BY ${key}`.execute(db);
+    const clear = rows.flatMap(({ row: id, text, subject: whose }) =>
+      text === null || whose === null ? [] : [{ row: id, text, subject: whose }],
+    );
+    if (clear.length > 0) sealed += await sealRows(db, field, { table, row, column }, clear);
     after = rows.length < SLICE ? null : (rows.at(-1)?.row ?? null);
   }
   return sealed;
+}
+
+/** Answers how many still held what was read. */
+async function sealRows(
+  db: Db,
+  field: FieldName,
+  { table, row, column }: Pick<Field, 'table' | 'row'> & { readonly column: string },
+  clear: readonly ClearValue[],
+): Promise<number> {
+  const texts = await sealEach(db, field, clear);
+  const { numAffectedRows } = await sql`
+    UPDATE ${sql.table(table)} t SET ${sql.ref(column)} = v.sealed
+      FROM unnest(${clear.map((each) => each.row)}::text[], ${clear.map(({ text }) => text)}::text[], ${texts}::text[])
+        AS v ("row", clear, sealed)
+     WHERE ${sql.ref(`t.${row}`)} = ${inEachPartition(sql`v."row"`)} AND ${sql.ref(`t.${column}`)} = v.clear`.execute(
+    db,
+  );
+  return Number(numAffectedRows ?? 0n);
 }

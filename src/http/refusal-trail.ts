@@ -28,6 +28,8 @@ interface Refusal {
 }
 interface Kind extends Refusal {
   readonly ip: string | null;
+  /** Of all that were counted; null where they had several, or none. */
+  credential: string | null;
   readonly sinceMs: number;
   repeats: number;
   readonly endpoints: Set<string>;
@@ -54,7 +56,7 @@ export function createRefusalTrail({ db, log, clock, closing }: AppDeps): Refusa
     const from = new Date(kind.sinceMs).toISOString();
     await write(
       kind,
-      { requestId: null, ip: kind.ip },
+      { requestId: null, ip: kind.ip, credential: kind.credential },
       { count: kind.repeats, from, endpoints: [...kind.endpoints].toSorted() },
     );
   };
@@ -85,20 +87,22 @@ export function createRefusalTrail({ db, log, clock, closing }: AppDeps): Refusa
       const nowMs = clock.now().getTime();
       const named = [refusal.event, refusal.who, ...Object.values(refusal.about)].join(' ');
       const key = kinds.size < MAX_KINDS || kinds.has(named) ? named : `${refusal.event} others`;
+      const origin = originOf(c);
+      const { ip = null, credential = null } = origin;
       const known = kinds.get(key);
       if (known !== undefined && nowMs < known.sinceMs + WINDOW_MS) {
         known.repeats += 1;
+        if (known.credential !== credential) known.credential = null;
         if (known.endpoints.size < MAX_ENDPOINTS) known.endpoints.add(endpointOf(c));
         return;
       }
-      const ip = c.get('ip');
       // Of a series that goes on, each minute is one row. Set before anything is awaited: what comes meanwhile is counted.
       const goesOn = known !== undefined && known.repeats > 0;
       const endpoints = new Set(goesOn ? [endpointOf(c)] : []);
-      kinds.set(key, { ...refusal, ip, sinceMs: nowMs, repeats: endpoints.size, endpoints });
+      kinds.set(key, { ...refusal, ip, credential, sinceMs: nowMs, repeats: endpoints.size, endpoints });
       plan();
       if (goesOn) await writeSum(known);
-      else await write(refusal, originOf(c), { method: c.req.method, route: c.get('route') ?? '' });
+      else await write(refusal, origin, { method: c.req.method, route: c.get('route') ?? '' });
     },
   };
 }

@@ -49,6 +49,16 @@ describe('K4: a refusal', () => {
     });
   });
 
+  it('SEC-5: names the credential in the sum as in the first row, where all came by the same', async () => {
+    const headers = { authorization: `Bearer ${await tokenFor({ role: 'CLEANER' }, 'cleaner-9', clock)}` };
+    const probeAgain = () => http.app.request(`${API}/owners`, { method: 'POST', headers });
+    for (let n = 0; n < 3; n += 1) expect((await probeAgain()).status).toBe(403);
+    movedMs += 60_000;
+    await probeAgain();
+    const credentials = (await rowsOf('cleaner-9')).map(({ body }) => at(JSON.parse(body), 'credential'));
+    expect(credentials).toEqual([expect.stringMatching(/^token:/), credentials[0]]);
+  });
+
   it('SEC-5: of another permission is another row', async () => {
     for (const path of PATHS) await probe('cleaner-2', path);
     expect(await rowsOf('cleaner-2')).toHaveLength(3);

@@ -365,9 +365,10 @@ function ofInstallation(databaseUrl: string, prefix: string): string {
   return url.href;
 }
 
-/** Removes all that these installations have in Redis. */
+/** Removes all that these installations have in Redis: as the account that may list keys, which that of the programs may not. */
 export async function forgetQueues(redisUrl: string, prefixes: readonly string[]): Promise<void> {
-  const redis = new Redis(redisUrl);
+  const shared = inject('redisUrl');
+  const redis = new Redis(redisUrl === shared ? inject('redisAdminUrl') : redisUrl);
   for (const prefix of prefixes) {
     for await (const keys of redis.scanStream({ match: `${keyPrefix(prefix)}:*`, count: 1_000 })) {
       const found: unknown = keys;

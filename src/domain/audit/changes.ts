@@ -224,11 +224,11 @@ const COLUMNS = {
   staff_leave: {
     created_at: 'left',
     created_by: 'left',
-    ends_at: 'shown',
+    ends_at: 'hidden',
     id: 'left',
     reason: 'hidden',
     staff_id: 'left',
-    starts_at: 'shown',
+    starts_at: 'hidden',
   },
   task: {
     accept_by: 'shown',

@@ -30,6 +30,7 @@ import { fallBack } from './fallback.ts';
 import { type LinkMaker, withLinks } from './links.ts';
 import { offerText } from './offer-texts.ts';
 import { renderMessage, variablesOf } from './render.ts';
+import { NOT_SEALABLE, takeUnsealable } from './sealable.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { templateOf } from './templates.ts';
 import { isForeign, textToSend } from './texts.ts';
@@ -104,6 +105,9 @@ async function deliver(
     else outgoing.set(messenger, [prepared]);
   }
 
+  const unsealable = await takeUnsealable(db, outgoing);
+  for (const { row } of unsealable) verdicts.set(row, NOT_SEALABLE);
+  failures.push(...unsealable.map(({ row: { id }, error }) => ({ id, error })));
   await send(deps, outgoing, verdicts);
   const toDigest = [...verdicts].filter(
     ([, { status, ...rest }]) => status === 'SKIPPED' && 'reason' in rest && rest.reason === IN_DIGEST,

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { refersTo } from '../references.ts';
+import { secret } from '../secrets.ts';
 import {
   CHANGE_NOTHING,
   Email,
@@ -58,7 +59,7 @@ export const Owner = z
     email: z.string(),
     phone: z.string().nullable(),
     locale: z.string().nullable(),
-    payoutAccount: z.string().nullable().optional().openapi({ description: 'Shown to ADMIN and FINANCE only' }),
+    payoutAccount: secret(z.string()).nullable().optional().openapi({ description: 'Shown to ADMIN and FINANCE only' }),
     payoutTerms: ShownPayoutTerms.nullable()
       .optional()
       .openapi({ description: 'Shown to ADMIN and FINANCE only; null: the terms of the income distribution' }),
