@@ -507,7 +507,7 @@ describe('an installation of before', () => {
     try {
       const files = readdirSync(MIGRATIONS).filter((file) => MIGRATION_FILE.test(file));
       for (const file of files.toSorted()) {
-        if (file.startsWith('0074'))
+        if (file.startsWith('0073'))
           await client.query(`SET session_replication_role = replica;
             INSERT INTO task_offer (token, task_id, staff_id, accept_by) VALUES
               (repeat('w', 64), 'task-1', 'staff-1', now() + interval '1 hour'), (repeat('x', 64), 'task-2', 'staff-1', now() - interval '1 hour');
