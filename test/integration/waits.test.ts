@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
 import { getExecution } from '../../src/engine/read/executions.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { unpacked } from '../../src/kernel/packed.ts';
@@ -23,7 +23,9 @@ beforeAll(async () => {
   const url = new URL(bed.redisUrl);
   url.pathname = '/10';
   redisUrl = url.href;
-  redis = new Redis(redisUrl);
+  const admin = new URL(inject('redisAdminUrl'));
+  admin.pathname = url.pathname;
+  redis = new Redis(admin.href);
   await redis.flushdb();
 });
 afterAll(async () => {
