@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parts } from './gateways/environment.ts';
 import { DEFAULT_RETENTION, isKeptKind, type KeptDays, type KeptKind, readKeptDays } from './kernel/retention.ts';
 
-/** What is kept how long, and what is not deleted whatever its age. `config.ts` reads the environment. */
+/** The settings of retention (`RETENTION_DAYS`) and of legal holds (`LEGAL_HOLD`). `config.ts` reads the environment. */
 
 const days = z.coerce.number().int().min(1).max(36_500);
 

@@ -19,7 +19,7 @@ export interface Restored {
 
 export interface RestoreParts extends BackupSource {
   readonly databaseUrl: string;
-  /** What is written in the same commit as the rows. */
+  /** Called in the transaction that has laid the rows in, before it commits. */
   readonly before?: (tx: Tx, header: Header) => Promise<void>;
 }
 

@@ -12,7 +12,7 @@ export interface BackupSource {
   readonly signal?: AbortSignal;
 }
 
-/** What is done with a backup while it is read. */
+/** Receives a backup as it is read: its header, then table by table. */
 export interface Reading {
   begin(header: Header): Promise<void>;
   /** Takes all rows of a table, or throws. */

@@ -1,3 +1,5 @@
+import { readNamedNumbers } from './named-numbers.ts';
+
 /** How many messages one recipient gets within 24 hours over one channel, by kind of recipient (security.md Q6). */
 
 const DEFAULTS = {
@@ -14,18 +16,10 @@ export type MessageCaps = Readonly<Record<CapName, number>>;
 export const DEFAULT_MESSAGE_CAPS: MessageCaps = DEFAULTS;
 
 const isCapName = (text: string): text is CapName => Object.hasOwn(DEFAULTS, text);
-const ENTRY = /^([a-z-]+)=([1-9]\d{0,8})$/;
+const MOST = 999_999_999;
 
 /** `guest-sms=20,staff-email=1000`; what is not named keeps its default. Null: it is not well-formed. */
-export function readMessageCaps(text: string): MessageCaps | null {
-  const caps: Record<CapName, number> = { ...DEFAULTS };
-  for (const entry of text.split(',')) {
-    const [, name = '', number = ''] = ENTRY.exec(entry.trim()) ?? [];
-    if (!isCapName(name)) return null;
-    caps[name] = Number(number);
-  }
-  return caps;
-}
+export const readMessageCaps = (text: string): MessageCaps | null => readNamedNumbers(text, DEFAULT_MESSAGE_CAPS, MOST);
 
 /** Null: there is none, as for operations, whose alerts have a bound of their own. */
 export function messageCapOf(caps: MessageCaps, recipientType: string, channel: string): number | null {

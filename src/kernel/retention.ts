@@ -1,3 +1,5 @@
+import { readNamedNumbers } from './named-numbers.ts';
+
 /** Kinds of records that are deleted by their age, each a name of `RETENTION_DAYS` or `LEGAL_HOLD`. */
 
 /** With how long they are kept, in days, unless `RETENTION_DAYS` says otherwise. */
@@ -12,15 +14,7 @@ export const DEFAULT_RETENTION: KeptDays = DEFAULTS;
 
 const isByDays = (text: string): text is ByDays => Object.hasOwn(DEFAULTS, text);
 export const isKeptKind = (text: string): text is KeptKind => isByDays(text) || OTHERS.some((kind) => kind === text);
-const ENTRY = /^([a-z-]+)=([1-9]\d{0,4})$/;
+const MOST_DAYS = 99_999;
 
 /** `photos=365,mailbox=30`; what is not named keeps its default. Null: it is not well-formed. */
-export function readKeptDays(text: string): KeptDays | null {
-  const kept: Record<ByDays, number> = { ...DEFAULTS };
-  for (const entry of text.split(',')) {
-    const [, name = '', number = ''] = ENTRY.exec(entry.trim()) ?? [];
-    if (!isByDays(name)) return null;
-    kept[name] = Number(number);
-  }
-  return kept;
-}
+export const readKeptDays = (text: string): KeptDays | null => readNamedNumbers(text, DEFAULT_RETENTION, MOST_DAYS);

@@ -92,7 +92,7 @@ export interface ChangedRecord {
   readonly event: string;
   /** The names of the fields that the caller sent. */
   readonly fields: readonly string[];
-  /** What is another value now, by them or as it followed from them; absent: nothing that has a row of its own. */
+  /** The values before and after of each column that changed, also where the change followed from another field. Absent: no record was changed. */
   readonly changes?: Changes;
   readonly version: number;
   readonly reservationId?: string | null;

@@ -105,7 +105,7 @@ type Outcome = Pick<ClaimedNotification, 'id' | 'attempts' | 'waits' | 'recipien
   readonly verdict: Verdict;
 };
 
-/** What was said, as it is kept: by the keys of those to whom it was said. */
+/** Subject and body of each message that was sent, sealed by its recipient's key, by the message's id. */
 async function sealContents(
   db: Db,
   verdicts: readonly Outcome[],
